@@ -1,0 +1,26 @@
+//! The thing itself: what an observation is. Values only; no I/O and no `tracing`.
+
+mod callsite;
+mod fields;
+mod kind;
+mod lanes;
+mod observation;
+mod prompt;
+mod recorded;
+mod resource;
+mod trace;
+mod usage;
+mod value;
+
+pub(crate) use callsite::{Callsite, CallsiteField, Severity};
+pub(crate) use fields::{Entry, Fields, Head, Key, TextForm};
+pub use kind::{Kind, Level};
+pub(crate) use lanes::{Lane, Lanes, Parents};
+pub use observation::Observation;
+pub(crate) use observation::{Content, Field, Reading, Shared, SpanKind, Use, write_arguments};
+pub(crate) use prompt::PromptLink;
+pub(crate) use recorded::{EventHead, EventKind, Link, Recorded};
+pub(crate) use resource::Resource;
+pub(crate) use trace::TraceAttributes;
+pub use usage::{Cost, Usage};
+pub use value::{Value, ValueRef};

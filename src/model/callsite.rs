@@ -1,0 +1,54 @@
+//! What is known of a span or an event before it happens: once per place in the source.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::field::Meaning;
+use crate::model::Lanes;
+
+/// How grave a span or an event is, as its source says.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Severity {
+    Trace,
+    Debug,
+    Info,
+    Warn,
+    Error,
+}
+
+/// One declared field.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CallsiteField {
+    pub(crate) name: &'static str,
+    pub(crate) meaning: Meaning,
+}
+
+/// A place in the source that makes spans or events.
+#[derive(Debug)]
+pub(crate) struct Callsite {
+    pub(crate) name: &'static str,
+    pub(crate) target: &'static str,
+    pub(crate) severity: Severity,
+    pub(crate) file: Option<&'static str>,
+    pub(crate) line: Option<u32>,
+    pub(crate) fields: Box<[CallsiteField]>,
+    /// The lanes that show its spans.
+    pub(crate) shown: Lanes,
+    /// Whether a span of it has been seen to return a value since callsites were last registered: one that then
+    /// closes with neither a value nor an error was cancelled.
+    pub(crate) returns: AtomicBool,
+}
+
+impl Callsite {
+    pub(crate) fn field(&self, index: usize) -> Option<&CallsiteField> {
+        self.fields.get(index)
+    }
+
+    pub(crate) fn has_returned(&self) -> bool {
+        self.returns.load(Ordering::Relaxed)
+    }
+
+    /// Whether `other` stands at the same place: how the events of `#[instrument(ret, err)]` know their function.
+    pub(crate) fn is_at(&self, file: Option<&str>, line: Option<u32>) -> bool {
+        self.line.is_some() && self.line == line && self.file == file
+    }
+}

@@ -1,0 +1,394 @@
+//! The fields of one span and of its events: every value in one reusable buffer, in the order of recording.
+
+use std::fmt::{self, Write as _};
+
+use crate::field::{Meaning, Role, Trust};
+use crate::model::ValueRef;
+
+/// How many bytes of one value are kept: 1 MiB. The rest is cut off as it is written, so that a `Debug` of any size
+/// costs bounded memory.
+pub(crate) const VALUE_LIMIT: usize = 1024 * 1024;
+
+const CUT: &str = "… [truncated]";
+
+/// The name of a field.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Key {
+    /// A declared field, by its index in the callsite.
+    Declared(u16),
+    /// A name of ours.
+    Known(&'static str),
+    /// A name that came at run time, kept in the buffer.
+    Given(Range),
+}
+
+/// What is known of a value before it is written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Head {
+    pub(crate) key: Key,
+    pub(crate) role: Role,
+    pub(crate) trust: Trust,
+    /// Recorded after the span's creation.
+    pub(crate) late: bool,
+    /// 0 for the span itself, n for its nth event.
+    pub(crate) owner: u16,
+}
+
+impl Head {
+    /// A declared field whose meaning is not known yet.
+    pub(crate) fn declared(index: usize) -> Self {
+        let index = u16::try_from(index).unwrap_or(u16::MAX);
+        Self {
+            key: Key::Declared(index),
+            role: Role::None,
+            trust: Trust::Plain,
+            late: false,
+            owner: 0,
+        }
+    }
+
+    /// A value given through the handle.
+    pub(crate) fn handle(key: Key, role: Role) -> Self {
+        Self {
+            key,
+            role,
+            trust: Trust::Handle,
+            late: true,
+            owner: 0,
+        }
+    }
+
+    pub(crate) fn meaning(&mut self, meaning: Meaning) {
+        self.role = meaning.role;
+        self.trust = meaning.trust;
+    }
+}
+
+/// One recorded value.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Entry {
+    pub(crate) head: Head,
+    slot: Slot,
+}
+
+/// A stretch of the buffer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Range {
+    at: u32,
+    len: u32,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Slot {
+    Bool(bool),
+    I64(i64),
+    U64(u64),
+    F64(f64),
+    I128(Range),
+    U128(Range),
+    Text(Range),
+    Debug(Range),
+    Json(Range),
+    Error(Range),
+    Bytes(Range),
+}
+
+/// The kinds of text that [`Fields::rewrite`] can leave behind.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum TextForm {
+    Text,
+    Json,
+    Error,
+}
+
+/// Entries and the buffer that their texts live in. Emptied and used again, never shrunk below what one usual span
+/// needs.
+#[derive(Clone, Default, Debug)]
+pub(crate) struct Fields {
+    bytes: Vec<u8>,
+    entries: Vec<Entry>,
+}
+
+impl Fields {
+    pub(crate) fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    pub(crate) fn entries_mut(&mut self) -> impl Iterator<Item = &mut Head> {
+        self.entries.iter_mut().map(|entry| &mut entry.head)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// The bytes that this holds of memory, used or not.
+    pub(crate) fn weight(&self) -> usize {
+        self.bytes.len() + self.entries.len() * size_of::<Entry>()
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.bytes.clear();
+        self.entries.clear();
+    }
+
+    /// Memory that is kept when nothing is in it.
+    pub(crate) fn capacity(&self) -> usize {
+        self.bytes.capacity() + self.entries.capacity() * size_of::<Entry>()
+    }
+
+    /// The value of an entry of this buffer.
+    pub(crate) fn value(&self, entry: &Entry) -> ValueRef<'_> {
+        match entry.slot {
+            Slot::Bool(value) => ValueRef::Bool(value),
+            Slot::I64(value) => ValueRef::I64(value),
+            Slot::U64(value) => ValueRef::U64(value),
+            Slot::F64(value) => ValueRef::F64(value),
+            Slot::I128(range) => ValueRef::I128(i128::from_ne_bytes(self.sixteen(range))),
+            Slot::U128(range) => ValueRef::U128(u128::from_ne_bytes(self.sixteen(range))),
+            Slot::Text(range) => ValueRef::Text(self.text(range)),
+            Slot::Debug(range) => ValueRef::Debug(self.text(range)),
+            Slot::Json(range) => ValueRef::Json(self.text(range)),
+            Slot::Error(range) => ValueRef::Error(self.text(range)),
+            Slot::Bytes(range) => ValueRef::Bytes(self.bytes(range)),
+        }
+    }
+
+    /// The name of a run-time key.
+    pub(crate) fn text(&self, range: Range) -> &str {
+        // What is written as text is text; should that ever break, an empty value beats a panic in a host.
+        std::str::from_utf8(self.bytes(range)).unwrap_or_default()
+    }
+
+    fn bytes(&self, range: Range) -> &[u8] {
+        let at = range.at as usize;
+        self.bytes.get(at..at + range.len as usize).unwrap_or_default()
+    }
+
+    fn sixteen(&self, range: Range) -> [u8; 16] {
+        self.bytes(range).try_into().unwrap_or_default()
+    }
+
+    pub(crate) fn bool(&mut self, head: Head, value: bool) {
+        self.push(head, Slot::Bool(value));
+    }
+
+    pub(crate) fn i64(&mut self, head: Head, value: i64) {
+        self.push(head, Slot::I64(value));
+    }
+
+    pub(crate) fn u64(&mut self, head: Head, value: u64) {
+        self.push(head, Slot::U64(value));
+    }
+
+    pub(crate) fn f64(&mut self, head: Head, value: f64) {
+        self.push(head, Slot::F64(value));
+    }
+
+    pub(crate) fn i128(&mut self, head: Head, value: i128) {
+        let range = self.write(&value.to_ne_bytes());
+        self.push(head, Slot::I128(range));
+    }
+
+    pub(crate) fn u128(&mut self, head: Head, value: u128) {
+        let range = self.write(&value.to_ne_bytes());
+        self.push(head, Slot::U128(range));
+    }
+
+    pub(crate) fn bytes_value(&mut self, head: Head, value: &[u8]) {
+        let range = self.write(value.get(..VALUE_LIMIT).unwrap_or(value));
+        self.push(head, Slot::Bytes(range));
+    }
+
+    pub(crate) fn str(&mut self, head: Head, value: &str) {
+        let range = self.write_text(format_args!("{value}"));
+        self.push(head, Slot::Text(range));
+    }
+
+    pub(crate) fn debug(&mut self, head: Head, value: &dyn fmt::Debug) {
+        let range = self.write_text(format_args!("{value:?}"));
+        self.push(head, Slot::Debug(range));
+    }
+
+    pub(crate) fn error(&mut self, head: Head, value: &dyn std::error::Error) {
+        let range = self.write_text(format_args!("{value}"));
+        self.push(head, Slot::Error(range));
+    }
+
+    /// JSON text that the caller knows to be whole. Over the limit it is text with a marker, since half of a JSON
+    /// value is none.
+    pub(crate) fn json(&mut self, head: Head, value: &str) {
+        if value.len() > VALUE_LIMIT {
+            return self.str(head, value);
+        }
+        let range = self.write(value.as_bytes());
+        self.push(head, Slot::Json(range));
+    }
+
+    /// Keeps a name that came at run time.
+    pub(crate) fn name(&mut self, name: &str) -> Key {
+        Key::Given(self.write_text(format_args!("{name}")))
+    }
+
+    /// Adds what another buffer holds; `adapt` sees each head on its way.
+    pub(crate) fn append(&mut self, other: &Self, mut adapt: impl FnMut(&mut Head)) {
+        let Ok(base) = u32::try_from(self.bytes.len()) else {
+            return;
+        };
+        if self.bytes.len() + other.bytes.len() > u32::MAX as usize {
+            return;
+        }
+        self.bytes.extend_from_slice(&other.bytes);
+        self.entries.extend(other.entries.iter().map(|entry| {
+            let mut entry = entry.moved(base);
+            adapt(&mut entry.head);
+            entry
+        }));
+    }
+
+    /// Gives an entry another value: the text `value`, written behind the others.
+    pub(crate) fn rewrite(&mut self, index: usize, form: TextForm, value: &str) {
+        let range = self.write(value.as_bytes());
+        if let Some(entry) = self.entries.get_mut(index) {
+            entry.slot = match form {
+                TextForm::Text => Slot::Text(range),
+                TextForm::Json => Slot::Json(range),
+                TextForm::Error => Slot::Error(range),
+            };
+        }
+    }
+
+    /// Says that the text of an entry is JSON, or text, as it stands.
+    pub(crate) fn restate(&mut self, index: usize, form: TextForm) {
+        let Some(entry) = self.entries.get_mut(index) else {
+            return;
+        };
+        let (Slot::Text(range) | Slot::Debug(range) | Slot::Json(range) | Slot::Error(range)) = entry.slot
+        else {
+            return;
+        };
+        entry.slot = match form {
+            TextForm::Text => Slot::Text(range),
+            TextForm::Json => Slot::Json(range),
+            TextForm::Error => Slot::Error(range),
+        };
+    }
+
+    fn push(&mut self, head: Head, slot: Slot) {
+        self.entries.push(Entry { head, slot });
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Range {
+        let (Ok(at), Ok(len)) = (u32::try_from(self.bytes.len()), u32::try_from(bytes.len())) else {
+            return Range { at: 0, len: 0 };
+        };
+        self.bytes.extend_from_slice(bytes);
+        Range { at, len }
+    }
+
+    fn write_text(&mut self, text: fmt::Arguments<'_>) -> Range {
+        let at = self.bytes.len();
+        let mut writer = Bounded {
+            bytes: &mut self.bytes,
+            left: VALUE_LIMIT,
+            cut: false,
+        };
+        // An error is the bound reached, or a user's `Debug` that gave up: what is there stays.
+        let _ = writer.write_fmt(text);
+        if writer.cut {
+            self.bytes.extend_from_slice(CUT.as_bytes());
+        }
+        let len = self.bytes.len() - at;
+        match (u32::try_from(at), u32::try_from(len)) {
+            (Ok(at), Ok(len)) => Range { at, len },
+            _ => {
+                self.bytes.truncate(at);
+                Range { at: 0, len: 0 }
+            }
+        }
+    }
+}
+
+impl Entry {
+    fn moved(mut self, by: u32) -> Self {
+        let shift = |range: &mut Range| range.at = range.at.saturating_add(by);
+        if let Key::Given(range) = &mut self.head.key {
+            shift(range);
+        }
+        match &mut self.slot {
+            Slot::I128(range)
+            | Slot::U128(range)
+            | Slot::Text(range)
+            | Slot::Debug(range)
+            | Slot::Json(range)
+            | Slot::Error(range)
+            | Slot::Bytes(range) => shift(range),
+            Slot::Bool(_) | Slot::I64(_) | Slot::U64(_) | Slot::F64(_) => {}
+        }
+        self
+    }
+}
+
+/// Writes text until the bound, then stops the formatting.
+struct Bounded<'a> {
+    bytes: &'a mut Vec<u8>,
+    left: usize,
+    cut: bool,
+}
+
+impl fmt::Write for Bounded<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        if text.len() <= self.left {
+            self.left -= text.len();
+            self.bytes.extend_from_slice(text.as_bytes());
+            return Ok(());
+        }
+        let end = (0..=self.left)
+            .rev()
+            .find(|at| text.is_char_boundary(*at))
+            .unwrap_or(0);
+        self.bytes
+            .extend_from_slice(text.get(..end).unwrap_or_default().as_bytes());
+        self.left = 0;
+        self.cut = true;
+        Err(fmt::Error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_come_back_with_their_types_also_from_an_appended_buffer() {
+        let mut first = Fields::default();
+        first.str(Head::declared(0), "one");
+        let mut second = Fields::default();
+        let key = second.name("given");
+        second.u128(Head::handle(key, Role::Metadata), u128::MAX);
+        second.debug(Head::declared(1), &Some("two"));
+        first.append(&second, |_| {});
+        let values: Vec<_> = first.entries().iter().map(|entry| first.value(entry)).collect();
+        let expected = [
+            ValueRef::Text("one"),
+            ValueRef::U128(u128::MAX),
+            ValueRef::Debug("Some(\"two\")"),
+        ];
+        assert_eq!(values, expected);
+        let Key::Given(name) = first.entries()[1].head.key else {
+            panic!()
+        };
+        assert_eq!(first.text(name), "given");
+    }
+
+    #[test]
+    fn a_value_is_cut_at_a_character_and_says_so() {
+        let mut fields = Fields::default();
+        fields.str(Head::declared(0), &"é".repeat(VALUE_LIMIT));
+        let ValueRef::Text(text) = fields.value(&fields.entries()[0]) else {
+            panic!()
+        };
+        assert_eq!(text.len(), VALUE_LIMIT + CUT.len());
+        assert!(text.ends_with("é… [truncated]"));
+    }
+}

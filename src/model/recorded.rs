@@ -1,0 +1,68 @@
+//! A finished span, not yet read: its values as they came. The application's thread makes it; the worker reads it.
+
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+use crate::clock::UnixNanos;
+use crate::id::{SpanId, TraceId};
+use crate::model::{Callsite, Fields, Kind, Lanes, Level, Parents, TraceAttributes};
+
+/// A finished observation whose fields nobody has read yet.
+#[derive(Debug)]
+pub(crate) struct Recorded {
+    pub(crate) callsite: Arc<Callsite>,
+    pub(crate) trace_id: TraceId,
+    pub(crate) id: SpanId,
+    pub(crate) parents: Parents,
+    pub(crate) shown: Lanes,
+    pub(crate) start: UnixNanos,
+    pub(crate) end: UnixNanos,
+    pub(crate) first_token: Option<UnixNanos>,
+    /// Decided at close: what a set of roles implies needs the spans below.
+    pub(crate) kind: Kind,
+    /// The gravest of what happened: an error returned, an ERROR event, a panic, a cancellation.
+    pub(crate) level: Option<Level>,
+    /// The trace's attributes as this observation saw them, its own among them.
+    pub(crate) trace: Arc<TraceAttributes>,
+    /// The trace's name where nothing names it: that of its first topmost observation.
+    pub(crate) trace_name: Option<Arc<str>>,
+    /// Plain trace fields that are mere arguments here, by declared index below 64.
+    pub(crate) arguments: u64,
+    pub(crate) fields: Fields,
+    pub(crate) events: SmallVec<[EventHead; 1]>,
+    pub(crate) links: Vec<Link>,
+    /// Events that were not kept, past the limit.
+    pub(crate) dropped_events: u32,
+}
+
+impl Recorded {
+    /// What it weighs in a queue, in bytes.
+    pub(crate) fn weight(&self) -> usize {
+        size_of::<Self>() + self.fields.weight() + self.events.len() * size_of::<EventHead>()
+    }
+}
+
+/// An event inside a span; its values are among the span's fields.
+#[derive(Clone, Debug)]
+pub(crate) struct EventHead {
+    pub(crate) time: UnixNanos,
+    pub(crate) callsite: Arc<Callsite>,
+    pub(crate) kind: EventKind,
+}
+
+/// What an event is to OTLP.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum EventKind {
+    /// A span event under its message.
+    Plain,
+    /// What `#[instrument(err)]` reported: the semantic conventions' `exception`.
+    Exception,
+}
+
+/// A span that this one follows from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Link {
+    pub(crate) trace_id: TraceId,
+    pub(crate) id: SpanId,
+}

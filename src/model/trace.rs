@@ -1,0 +1,56 @@
+//! What belongs to the whole trace and is handed down to every observation of it.
+
+use std::sync::Arc;
+
+use crate::model::Value;
+
+/// User, session, tags and the like, as one observation sees them.
+#[derive(Clone, PartialEq, Default, Debug)]
+pub(crate) struct TraceAttributes {
+    pub(crate) user: Option<Arc<str>>,
+    pub(crate) session: Option<Arc<str>>,
+    pub(crate) name: Option<Arc<str>>,
+    pub(crate) environment: Option<Arc<str>>,
+    pub(crate) release: Option<Arc<str>>,
+    pub(crate) version: Option<Arc<str>>,
+    pub(crate) public: Option<bool>,
+    /// In order of first sight, each once.
+    pub(crate) tags: Vec<Arc<str>>,
+    /// In order of first sight, each key once.
+    pub(crate) metadata: Vec<(Arc<str>, Value)>,
+}
+
+impl TraceAttributes {
+    /// Takes over what an observation nearer to the reader says: single values replace, tags and metadata unite.
+    pub(crate) fn overlay(&mut self, nearer: &Self) {
+        fn take<T: Clone>(mine: &mut Option<T>, nearer: &Option<T>) {
+            if nearer.is_some() {
+                mine.clone_from(nearer);
+            }
+        }
+        take(&mut self.user, &nearer.user);
+        take(&mut self.session, &nearer.session);
+        take(&mut self.name, &nearer.name);
+        take(&mut self.environment, &nearer.environment);
+        take(&mut self.release, &nearer.release);
+        take(&mut self.version, &nearer.version);
+        take(&mut self.public, &nearer.public);
+        nearer.tags.iter().for_each(|tag| self.tag(tag));
+        for (key, value) in &nearer.metadata {
+            self.set_metadata(key, value.clone());
+        }
+    }
+
+    pub(crate) fn tag(&mut self, tag: &str) {
+        if !tag.is_empty() && !self.tags.iter().any(|known| **known == *tag) {
+            self.tags.push(tag.into());
+        }
+    }
+
+    pub(crate) fn set_metadata(&mut self, key: &str, value: Value) {
+        match self.metadata.iter_mut().find(|(known, _)| **known == *key) {
+            Some((_, known)) => *known = value,
+            None => self.metadata.push((key.into(), value)),
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! Tokens and money.
+
+use std::borrow::Cow;
+
+/// Tokens of one model call, as providers report them: details such as cached tokens are *part of* the input or the
+/// output.
+///
+/// ```
+/// use tracing_llm::Usage;
+///
+/// // 120 prompt tokens, 30 of them from the cache, and 8 of the answer.
+/// let usage = Usage::new(120, 8).cached(30);
+/// ```
+///
+/// Langfuse gets disjoint buckets (input 90, input_cached_tokens 30, output 8, total 128), because its server adds
+/// them up; OTLP gets the numbers as reported. A negative number is left out.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Usage {
+    buckets: Vec<(Cow<'static, str>, u64)>,
+}
+
+impl Usage {
+    /// Tokens in and out.
+    #[must_use]
+    pub fn new(input: impl TryInto<u64>, output: impl TryInto<u64>) -> Self {
+        Self::default().bucket("input", input).bucket("output", output)
+    }
+
+    /// The provider's own total. Left out, it is the sum.
+    #[must_use]
+    pub fn total(self, tokens: impl TryInto<u64>) -> Self {
+        self.bucket("total", tokens)
+    }
+
+    /// How many of the input tokens came from the provider's cache.
+    #[must_use]
+    pub fn cached(self, tokens: impl TryInto<u64>) -> Self {
+        self.bucket("input_cached_tokens", tokens)
+    }
+
+    /// How many of the input tokens were written to the provider's cache.
+    #[must_use]
+    pub fn cache_write(self, tokens: impl TryInto<u64>) -> Self {
+        self.bucket("input_cache_creation", tokens)
+    }
+
+    /// How many of the output tokens were reasoning.
+    #[must_use]
+    pub fn reasoning(self, tokens: impl TryInto<u64>) -> Self {
+        self.bucket("output_reasoning_tokens", tokens)
+    }
+
+    /// A bucket by its name in Langfuse's price table, for what has no method here. A bucket whose name begins with
+    /// `input_` or `output_` is part of the input or the output; any other stands beside them.
+    #[must_use]
+    pub fn bucket(mut self, name: impl Into<Cow<'static, str>>, tokens: impl TryInto<u64>) -> Self {
+        if let Ok(tokens) = tokens.try_into() {
+            self.set(name.into(), tokens);
+        }
+        self
+    }
+
+    pub(crate) fn set(&mut self, name: Cow<'static, str>, tokens: u64) {
+        match self.buckets.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, known)) => *known = tokens,
+            None => self.buckets.push((name, tokens)),
+        }
+    }
+
+    /// Nothing is known.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.buckets.is_empty()
+    }
+
+    /// The tokens in a bucket.
+    #[must_use]
+    pub fn get(&self, bucket: &str) -> Option<u64> {
+        self.buckets
+            .iter()
+            .find(|(known, _)| known == bucket)
+            .map(|(_, tokens)| *tokens)
+    }
+
+    /// Every bucket, in the order in which they were given.
+    pub fn buckets(&self) -> impl Iterator<Item = (&str, u64)> {
+        self.buckets.iter().map(|(name, tokens)| (name.as_ref(), *tokens))
+    }
+
+    /// The same tokens with no token in two buckets, and with a total.
+    #[must_use]
+    pub(crate) fn into_disjoint(mut self) -> Self {
+        let details = |side: &str| -> u64 {
+            self.buckets()
+                .filter(|(name, _)| name.starts_with(side))
+                .map(|(_, tokens)| tokens)
+                .sum()
+        };
+        let (inputs, outputs) = (details("input_"), details("output_"));
+        for (name, tokens) in &mut self.buckets {
+            match name.as_ref() {
+                "input" => *tokens = tokens.saturating_sub(inputs),
+                "output" => *tokens = tokens.saturating_sub(outputs),
+                _ => {}
+            }
+        }
+        self.with_total()
+    }
+
+    /// Adds the total where none is known: the sum of disjoint buckets.
+    #[must_use]
+    pub(crate) fn with_total(mut self) -> Self {
+        if !self.is_empty() && self.get("total").is_none() {
+            let total = self
+                .buckets()
+                .map(|(_, tokens)| tokens)
+                .fold(0, u64::saturating_add);
+            self.set("total".into(), total);
+        }
+        self
+    }
+}
+
+/// What one model call cost, in US dollars.
+#[derive(Clone, PartialEq, Default, Debug)]
+pub struct Cost {
+    parts: Vec<(Cow<'static, str>, f64)>,
+}
+
+impl Cost {
+    /// The cost of the input and of the output; the total is their sum.
+    #[must_use]
+    pub fn new(input: f64, output: f64) -> Self {
+        Self::default().part("input", input).part("output", output)
+    }
+
+    /// The cost as one number.
+    #[must_use]
+    pub fn total(total: f64) -> Self {
+        Self::default().part("total", total)
+    }
+
+    /// A part by the name of its usage bucket. What is no finite number, or negative, is left out.
+    #[must_use]
+    pub fn part(mut self, name: impl Into<Cow<'static, str>>, dollars: f64) -> Self {
+        self.set(name.into(), dollars);
+        self
+    }
+
+    pub(crate) fn set(&mut self, name: Cow<'static, str>, dollars: f64) {
+        if !dollars.is_finite() || dollars < 0.0 {
+            return;
+        }
+        match self.parts.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, known)) => *known = dollars,
+            None => self.parts.push((name, dollars)),
+        }
+    }
+
+    /// Nothing is known.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.parts.is_empty()
+    }
+
+    /// The cost of a part.
+    #[must_use]
+    pub fn get(&self, part: &str) -> Option<f64> {
+        self.parts
+            .iter()
+            .find(|(known, _)| known == part)
+            .map(|(_, dollars)| *dollars)
+    }
+
+    /// Every part, in the order in which they were given.
+    pub fn parts(&self) -> impl Iterator<Item = (&str, f64)> {
+        self.parts.iter().map(|(name, dollars)| (name.as_ref(), *dollars))
+    }
+
+    /// Adds the total where none is known. Langfuse's server adds up input and output only, and stores 0 for the
+    /// total of anything else.
+    #[must_use]
+    pub(crate) fn with_total(mut self) -> Self {
+        if !self.is_empty() && self.get("total").is_none() {
+            let total = self.parts().map(|(_, dollars)| dollars).sum();
+            self.set("total".into(), total);
+        }
+        self
+    }
+}
+
+/// A number alone is the total.
+impl From<f64> for Cost {
+    fn from(total: f64) -> Self {
+        Self::total(total)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buckets_become_disjoint_and_the_total_is_real() {
+        let usage = Usage::new(120, 8).cached(30).reasoning(3).into_disjoint();
+        let buckets: Vec<_> = usage.buckets().collect();
+        let expected = [
+            ("input", 90),
+            ("output", 5),
+            ("input_cached_tokens", 30),
+            ("output_reasoning_tokens", 3),
+            ("total", 128),
+        ];
+        assert_eq!(buckets, expected);
+    }
+
+    #[test]
+    fn what_is_no_number_of_tokens_is_left_out() {
+        assert_eq!(Usage::new(-1, 2).buckets().collect::<Vec<_>>(), [("output", 2)]);
+        assert!(Cost::total(f64::NAN).is_empty());
+    }
+}

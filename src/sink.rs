@@ -1,0 +1,39 @@
+//! The seam between who observes and who delivers: where finished observations go, and whom they are shown to.
+
+use std::cell::Cell;
+
+use crate::model::{Callsite, Fields, Lanes, Recorded};
+
+/// Takes finished observations. Never blocks, never panics.
+pub(crate) trait Sink: Send + Sync + 'static {
+    /// Every lane there is.
+    fn lanes(&self) -> Lanes;
+
+    /// The lanes that show the spans of a callsite. Asked once per callsite, so it may be slow; `callsite.shown` is
+    /// not filled yet.
+    fn shown(&self, callsite: &Callsite) -> Lanes;
+
+    /// An observation began that some lane shows; it counts as open until it is given to [`finish`](Self::finish).
+    fn open(&self);
+
+    /// Takes a finished observation, or drops it and counts that.
+    fn finish(&self, observation: Recorded);
+
+    /// A buffer to record into, empty, perhaps used before.
+    fn buffer(&self) -> Fields;
+}
+
+thread_local! {
+    static OURS: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Marks this thread as one of the pipeline's own: nothing on it is observed.
+pub(crate) fn this_thread_is_ours() {
+    OURS.set(true);
+}
+
+/// Whether this thread is one of the pipeline's own.
+pub(crate) fn is_ours() -> bool {
+    // A thread whose locals are gone is ending; it is not the worker, which ends with its locals alive.
+    OURS.try_with(Cell::get).unwrap_or(false)
+}
