@@ -7,7 +7,9 @@ mod error;
 pub mod export;
 mod field;
 mod id;
+mod langfuse;
 mod model;
+mod otlp;
 mod read;
 mod sink;
 
