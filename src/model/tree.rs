@@ -17,6 +17,8 @@ pub(crate) struct Forest<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Node<'a> {
     pub(crate) observation: &'a Observation,
+    /// Its place among the observations as they were given.
+    pub(crate) at: usize,
     /// 0 for a root.
     pub(crate) depth: usize,
     /// No sibling follows.
@@ -132,6 +134,7 @@ impl Links {
             open.extend(child.map(|child| (child, depth + 1)));
             nodes.extend(observations.get(at).map(|observation| Node {
                 observation,
+                at,
                 depth,
                 last: sibling.is_none(),
                 leaf: child.is_none(),
