@@ -2,6 +2,7 @@
 #![allow(dead_code)]
 
 mod clock;
+pub mod console;
 mod diag;
 mod error;
 pub mod export;

@@ -9,6 +9,7 @@ mod prompt;
 mod recorded;
 mod resource;
 mod trace;
+mod tree;
 mod usage;
 mod value;
 
@@ -22,5 +23,8 @@ pub(crate) use prompt::PromptLink;
 pub(crate) use recorded::{EventHead, EventKind, Link, Recorded};
 pub(crate) use resource::Resource;
 pub(crate) use trace::TraceAttributes;
+#[cfg(test)]
+pub(crate) use tree::hand;
+pub(crate) use tree::{Forest, Node};
 pub use usage::{Cost, Usage};
 pub use value::{Value, ValueRef};
