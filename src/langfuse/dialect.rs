@@ -67,7 +67,10 @@ impl Dialect for LangfuseDialect {
         row.text("langfuse.observation.type", Some(observation.kind().as_str()));
         // Always, so that the status code decides nothing.
         row.text("langfuse.observation.level", Some(observation.level().as_str()));
-        row.text("langfuse.observation.status_message", observation.status_message());
+        row.text(
+            "langfuse.observation.status_message",
+            observation.status_message(),
+        );
         row.content("langfuse.observation.input", observation, observation.input());
         // An input, be it empty, keeps the server from looking for one under twenty other names, and from failing
         // on what it finds there. An empty one is stored as none.
@@ -78,9 +81,7 @@ impl Dialect for LangfuseDialect {
         if observation.parent_in(lane).is_none() {
             row.0.put("langfuse.internal.is_app_root", ValueRef::Bool(true));
         }
-        observation
-            .fields()
-            .for_each(|field| row.metadata(&field));
+        observation.fields().for_each(|field| row.metadata(&field));
     }
 }
 
@@ -117,8 +118,9 @@ impl Row<'_, '_> {
         self.text("langfuse.observation.model.name", observation.model());
         let parameters = Parameters::of(observation);
         if !parameters.is_empty() {
-            self.0
-                .text_with("langfuse.observation.model.parameters", |out| parameters.write(out));
+            self.0.text_with("langfuse.observation.model.parameters", |out| {
+                parameters.write(out)
+            });
         }
         if !observation.usage().is_empty() {
             let buckets = observation.usage().buckets();

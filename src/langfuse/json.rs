@@ -3,7 +3,10 @@
 use crate::model::{Value, ValueRef};
 
 /// Writes members as one JSON object. Each name is given once.
-pub(super) fn write_object<'a>(members: impl IntoIterator<Item = (&'a str, ValueRef<'a>)>, out: &mut Vec<u8>) {
+pub(super) fn write_object<'a>(
+    members: impl IntoIterator<Item = (&'a str, ValueRef<'a>)>,
+    out: &mut Vec<u8>,
+) {
     out.push(b'{');
     for (at, (name, value)) in members.into_iter().enumerate() {
         if at > 0 {
@@ -19,7 +22,12 @@ pub(super) fn write_object<'a>(members: impl IntoIterator<Item = (&'a str, Value
 /// The members of a JSON object; `None` when it is something else.
 pub(super) fn members(json: &str) -> Option<Vec<(String, Value)>> {
     let object: serde_json::Map<String, serde_json::Value> = serde_json::from_str(json).ok()?;
-    Some(object.into_iter().map(|(name, value)| (name, own(value))).collect())
+    Some(
+        object
+            .into_iter()
+            .map(|(name, value)| (name, own(value)))
+            .collect(),
+    )
 }
 
 fn own(value: serde_json::Value) -> Value {

@@ -60,7 +60,9 @@ impl<'a> Attributes<'a> {
 
     /// Adds text that `write` appends to the body in place. It must be UTF-8.
     pub(crate) fn text_with<'k>(&mut self, key: impl Into<Key<'k>>, write: impl FnOnce(&mut Vec<u8>)) {
-        self.nested(key.into(), |out| protobuf::nested(out, field::STRING_VALUE, write));
+        self.nested(key.into(), |out| {
+            protobuf::nested(out, field::STRING_VALUE, write)
+        });
     }
 
     /// Adds a list of texts, unless it is empty.
@@ -105,7 +107,6 @@ impl<'a> Attributes<'a> {
             protobuf::bytes(self.out, kind, bytes);
         }
     }
-
 
     /// Writes all of an attribute up to its value, which is `len` bytes long and up to the caller; unless the key is
     /// empty or taken.
@@ -155,14 +156,19 @@ impl Key<'_> {
     /// A bit that equal keys share, and most others do not.
     fn bit(self) -> u64 {
         let end = self.rest.bytes().rev().chain(self.prefix.bytes().rev()).take(4);
-        let sum = end.fold(self.len(), |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
+        let sum = end.fold(self.len(), |sum, byte| {
+            sum.wrapping_mul(31).wrapping_add(byte.into())
+        });
         1 << (sum % 64)
     }
 }
 
 impl<'a> From<&'a str> for Key<'a> {
     fn from(key: &'a str) -> Self {
-        Self { prefix: "", rest: key }
+        Self {
+            prefix: "",
+            rest: key,
+        }
     }
 }
 

@@ -53,7 +53,10 @@ impl Dialect for GenAiDialect {
 
     fn span(&self, observation: &Observation, _lane: Lane, span: &mut Span<'_>) {
         let attributes = span.attributes();
-        for (key, text) in [("user.id", observation.user()), ("session.id", observation.session())] {
+        for (key, text) in [
+            ("user.id", observation.user()),
+            ("session.id", observation.session()),
+        ] {
             if let Some(text) = text.filter(|text| !text.is_empty()) {
                 attributes.text(key, text);
             }
@@ -104,7 +107,8 @@ impl GenAiDialect {
         };
         match event.kind {
             EventKind::Plain => {
-                let message = text("message").filter(|message| self.capture_content || message.len() <= CONTENT_BYTES);
+                let message =
+                    text("message").filter(|message| self.capture_content || message.len() <= CONTENT_BYTES);
                 span.event(event.time, message.unwrap_or(event.callsite.name), |attributes| {
                     self.event_fields(&fields, "message", attributes);
                 });

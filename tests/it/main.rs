@@ -6,5 +6,6 @@
     reason = "tests may say what they expect; clippy.toml only knows it of `#[test]` functions, not of their helpers"
 )]
 
+mod app_plain;
 mod jaeger_harness;
 mod support;
