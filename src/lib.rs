@@ -5,3 +5,8 @@
     expect(dead_code, reason = "the worker that reads with it is not here yet")
 )]
 pub(crate) mod debug_text;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the worker that masks with it is not here yet")
+)]
+pub(crate) mod process;
