@@ -13,6 +13,7 @@ mod langfuse;
 mod layer;
 mod model;
 mod otlp;
+mod process;
 mod read;
 mod sink;
 pub mod testing;
