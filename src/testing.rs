@@ -37,6 +37,7 @@ use crate::model::{
     Callsite, Content, Fields, Forest, Kind, Lane, Lanes, Level, Observation, Recorded, Shared, ValueRef,
     write_arguments,
 };
+use crate::process::Masker;
 use crate::read::Reader;
 use crate::sink::Sink;
 
@@ -319,7 +320,8 @@ impl Sink for Memory {
     fn open(&self) {}
 
     fn finish(&self, recorded: Recorded) {
-        let observation = Reader::default().read(recorded);
+        let mut observation = Reader::default().read(recorded);
+        Masker::default().mask(&mut observation);
         lock(&self.finished).push(Arc::new(observation));
     }
 
