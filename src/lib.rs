@@ -3,15 +3,21 @@
 
 mod clock;
 pub mod console;
+mod debug_text;
 mod diag;
 mod error;
 pub mod export;
 mod field;
 mod id;
+mod langfuse;
+mod layer;
 mod model;
+mod otlp;
 mod read;
 mod sink;
+pub mod testing;
 
 pub use error::Error;
 pub use id::{ParseIdError, SpanId, TraceId};
+pub use layer::{LlmLayer, ObservationHandle, Observe, Observed, SpanExt, TraceHandle, current};
 pub use model::{Cost, Kind, Level, Observation, Usage, Value, ValueRef};

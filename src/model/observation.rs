@@ -239,6 +239,10 @@ impl Observation {
         self.recorded.dropped_events
     }
 
+    pub(crate) fn dropped_fields(&self) -> u32 {
+        self.recorded.dropped_fields
+    }
+
     /// The target of the span: the module that made it, unless it says otherwise.
     #[must_use]
     pub fn target(&self) -> &str {

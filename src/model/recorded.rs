@@ -34,6 +34,8 @@ pub(crate) struct Recorded {
     pub(crate) links: Vec<Link>,
     /// Events that were not kept, past the limit.
     pub(crate) dropped_events: u32,
+    /// Values that were not kept, past the limit.
+    pub(crate) dropped_fields: u32,
 }
 
 impl Recorded {

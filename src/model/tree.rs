@@ -148,7 +148,6 @@ impl Links {
 #[cfg(test)]
 pub(crate) mod hand {
     use std::sync::Arc;
-    use std::sync::atomic::AtomicBool;
     use std::time::Duration;
 
     use smallvec::SmallVec;
@@ -158,7 +157,7 @@ pub(crate) mod hand {
     use crate::id::{SpanId, TraceId};
     use crate::model::{
         Callsite, Content, Cost, Fields, Head, Key, Kind, Lanes, Level, Parents, PromptLink, Reading,
-        Recorded, Severity, Shared, TraceAttributes, Usage, Use, ValueRef,
+        Recorded, Shared, TraceAttributes, Usage, Use, ValueRef,
     };
 
     /// An observation in the making. Its id is the seed of its name, its trace's that of `trace`.
@@ -172,12 +171,8 @@ pub(crate) mod hand {
         let callsite = Callsite {
             name,
             target: "hand",
-            severity: Severity::Info,
-            file: None,
-            line: None,
-            fields: Box::default(),
             shown: Lanes::from_iter([0]),
-            returns: AtomicBool::new(false),
+            ..Callsite::default()
         };
         Hand {
             recorded: Recorded {
@@ -198,6 +193,7 @@ pub(crate) mod hand {
                 events: SmallVec::new(),
                 links: Vec::new(),
                 dropped_events: 0,
+                dropped_fields: 0,
             },
             reading: Reading {
                 name: name.into(),

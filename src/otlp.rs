@@ -1,0 +1,11 @@
+//! OTLP: observations as OpenTelemetry spans, in the clean `gen_ai.*` dialect, to Jaeger and any other backend.
+//!
+//! The wire format is written by us, straight from the observation: no tree of messages stands between. The same
+//! encoder serves Langfuse, which speaks OTLP in a dialect of its own.
+
+pub(crate) mod attributes;
+pub(crate) mod dialect;
+pub(crate) mod encode;
+#[cfg(test)]
+pub(crate) mod fixture;
+mod protobuf;
