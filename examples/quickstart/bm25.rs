@@ -61,29 +61,34 @@ pub(crate) fn words(text: &str) -> impl Iterator<Item = String> {
         .filter(|word| !word.is_empty())
         .map(str::to_lowercase)
         .filter(|word| !SILENT.contains(&word.as_str()))
-        .map(|word| stem(&word).to_owned())
+        .map(|word| stem(&word))
 }
 
-fn stem(word: &str) -> &str {
-    let without = |word: &'_ str, ending: &str| {
-        let stem = word.strip_suffix(ending)?;
-        (stem.chars().count() >= 4).then_some(stem.len())
-    };
-    let cut = |word, endings: &[&str]| endings.iter().find_map(|ending| without(word, ending));
-    let mut stem = word;
-    if !stem.ends_with("ss") {
-        stem = cut(stem, &["s"]).map_or(stem, |end| &stem[..end]);
+/// Takes common endings off, as long as four letters stay.
+fn stem(word: &str) -> String {
+    let mut stem = word.to_owned();
+    for endings in [
+        &[("ies", "y"), ("ied", "y"), ("ss", "ss"), ("s", "")][..],
+        &[("ing", ""), ("ed", "")],
+        &[("e", "")],
+    ] {
+        let cut = endings
+            .iter()
+            .find_map(|(ending, instead)| Some((stem.strip_suffix(ending)?, instead)));
+        if let Some((rest, instead)) = cut.filter(|(rest, instead)| rest.chars().count() + instead.len() >= 4)
+        {
+            stem = format!("{rest}{instead}");
+        }
     }
-    stem = cut(stem, &["ing", "ed"]).map_or(stem, |end| &stem[..end]);
-    cut(stem, &["e"]).map_or(stem, |end| &stem[..end])
+    stem
 }
 
-/// Words that every text has.
-const SILENT: [&str; 48] = [
+/// Words that every text has, and those that only ask.
+const SILENT: &[&str] = &[
     "a", "an", "and", "are", "as", "at", "be", "been", "but", "by", "can", "do", "does", "for", "from",
-    "had", "has", "have", "how", "i", "if", "in", "into", "is", "it", "its", "me", "my", "of", "on", "or",
-    "so", "than", "that", "the", "their", "then", "there", "they", "this", "to", "was", "we", "what",
-    "which", "with", "you", "your",
+    "had", "has", "happen", "happens", "have", "how", "i", "if", "in", "into", "is", "it", "its", "me", "my",
+    "of", "on", "or", "so", "than", "that", "the", "their", "then", "there", "they", "this", "to", "was",
+    "we", "what", "when", "where", "which", "who", "why", "with", "you", "your",
 ];
 
 #[cfg(test)]
@@ -101,7 +106,10 @@ mod tests {
         assert_eq!(read("What captures the spans?"), "captur span");
         assert_eq!(read("captured, capturing: capture"), "captur captur captur");
         assert_eq!(read("`user_id`, gen_ai.usage; Größe"), "user id gen ai usag größ");
-        assert_eq!(read("class uses string"), "class uses string");
+        assert_eq!(
+            read("class uses string; retries, retried, retry"),
+            "class uses string retry retry retry"
+        );
     }
 
     #[test]

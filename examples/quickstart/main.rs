@@ -28,7 +28,7 @@ type Error = Box<dyn std::error::Error + Send + Sync>;
 const QUESTIONS: [&str; 3] = [
     "Where do the arguments of a function go?",
     "Does RUST_LOG decide what is traced?",
-    "What happens when the queue is full?",
+    "What is retried when a destination fails?",
 ];
 
 static LIBRARY: LazyLock<Library> = LazyLock::new(Library::of_this_repository);
