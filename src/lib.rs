@@ -7,10 +7,14 @@ mod error;
 pub mod export;
 mod field;
 mod id;
+mod ledger;
 mod model;
+mod pipeline;
 mod read;
 mod sink;
 
 pub use error::Error;
 pub use id::{ParseIdError, SpanId, TraceId};
+pub use ledger::{Account, Ledger};
 pub use model::{Cost, Kind, Level, Observation, Usage, Value, ValueRef};
+pub use pipeline::{FlushReport, Guard, LaneReport, Pipeline};
