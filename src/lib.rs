@@ -1,13 +1,16 @@
 //! One `tracing` layer that shows plain `#[instrument]` spans as LLM traces, in Langfuse and in any OTLP backend.
 #![allow(dead_code)]
 
+mod builder;
 mod clock;
 pub mod console;
 mod debug_text;
 mod diag;
+mod env;
 mod error;
 pub mod export;
 mod field;
+mod http;
 mod id;
 mod langfuse;
 mod layer;
@@ -20,9 +23,15 @@ mod read;
 mod sink;
 pub mod testing;
 
+pub use builder::{Builder, Langfuse, Otlp, builder, init, layer};
 pub use error::Error;
 pub use id::{ParseIdError, SpanId, TraceId};
 pub use layer::{LlmLayer, ObservationHandle, Observe, Observed, SpanExt, TraceHandle, current};
 pub use ledger::{Account, Ledger};
 pub use model::{Cost, Kind, Level, Observation, Usage, Value, ValueRef};
 pub use pipeline::{FlushReport, Guard, LaneReport, Pipeline};
+
+/// The integration tests' server, for the tests inside the rooms.
+#[cfg(test)]
+#[path = "../tests/it/support/receiver.rs"]
+mod receiver;

@@ -8,4 +8,5 @@
 
 mod app_plain;
 mod jaeger_harness;
+mod receiver;
 mod support;
