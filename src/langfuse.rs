@@ -1,0 +1,4 @@
+//! Langfuse: credentials and exporter.
+
+pub(crate) mod exporter;
+pub(crate) mod settings;

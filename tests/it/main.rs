@@ -1,0 +1,10 @@
+//! The integration tests: one binary, one module a subject.
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "tests may say what they expect; clippy.toml only knows it of `#[test]` functions, not of their helpers"
+)]
+
+mod receiver;
+mod support;
