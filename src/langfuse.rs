@@ -1,4 +1,8 @@
-//! Langfuse: credentials and exporter.
+//! Langfuse: observations as rows of its v4 data model, sent over OTLP with explicit `langfuse.*` attributes.
 
+pub(crate) mod dialect;
+mod environment;
 pub(crate) mod exporter;
+mod json;
+mod parameters;
 pub(crate) mod settings;

@@ -9,6 +9,7 @@ mod prompt;
 mod recorded;
 mod resource;
 mod trace;
+mod tree;
 mod usage;
 mod value;
 
@@ -17,10 +18,13 @@ pub(crate) use fields::{Entry, Fields, Head, Key, TextForm};
 pub use kind::{Kind, Level};
 pub(crate) use lanes::{Lane, Lanes, Parents};
 pub use observation::Observation;
-pub(crate) use observation::{Content, Field, Reading, Shared, SpanKind, Use, write_arguments};
+pub(crate) use observation::{Content, Field, Masked, Reading, Shared, SpanKind, Use, write_arguments};
 pub(crate) use prompt::PromptLink;
 pub(crate) use recorded::{EventHead, EventKind, Link, Recorded};
 pub(crate) use resource::Resource;
 pub(crate) use trace::TraceAttributes;
+#[cfg(test)]
+pub(crate) use tree::hand;
+pub(crate) use tree::{Forest, Node};
 pub use usage::{Cost, Usage};
 pub use value::{Value, ValueRef};

@@ -1,6 +1,18 @@
 //! Reading a finished span: from values as they came to what they mean. Runs on the worker.
+//!
+//! Which field counts is decided on the whole span: a plain name is weak and may be a mere argument.
 
-use crate::model::{Observation, Reading, Recorded, Use};
+mod content;
+mod outcome;
+mod usage;
+
+use std::borrow::Cow;
+
+use serde::de::IgnoredAny;
+
+use crate::debug_text;
+use crate::field::{Role, Trust};
+use crate::model::{Key, Kind, Observation, PromptLink, Reading, Recorded, TextForm, Use, Value, ValueRef};
 
 /// Reads one recorded span after the other.
 #[derive(Debug, Default)]
@@ -10,12 +22,248 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    pub(crate) fn read(&mut self, recorded: Recorded) -> Observation {
-        let reading = Reading {
-            name: recorded.callsite.name.into(),
+    pub(crate) fn read(&mut self, mut recorded: Recorded) -> Observation {
+        let mut reading = Reading {
             uses: vec![Use::default(); recorded.fields.entries().len()],
             ..Reading::default()
         };
+        let failed = self.read_texts(&mut recorded, &mut reading);
+        hide_repeated(&recorded, &mut reading);
+        weigh(&recorded, &mut reading);
+        content::read(&recorded, &mut reading);
+        outcome::read(&recorded, &mut reading, failed);
+        usage::read(&recorded, &mut reading);
+        reading.prompt = prompt(&recorded, &mut reading);
         Observation::new(recorded, reading)
+    }
+
+    /// Reads every text by the role of its field; answers whether the function returned an `Err`.
+    fn read_texts(&mut self, recorded: &mut Recorded, reading: &mut Reading) -> bool {
+        let mut failed = false;
+        for index in 0..recorded.fields.entries().len() {
+            let Some(entry) = recorded.fields.entries().get(index) else {
+                break;
+            };
+            let role = entry.head.role;
+            let value = recorded.fields.value(entry);
+            let found = match value {
+                ValueRef::Debug(text) => self.read_debug(text, role),
+                ValueRef::Text(text) if is_json_by_nature(role) && is_json(text) => Found::Is(TextForm::Json),
+                _ => continue,
+            };
+            match found {
+                Found::Absent => {
+                    if let Some(used) = reading.uses.get_mut(index) {
+                        used.hidden = true;
+                    }
+                }
+                Found::Is(form) => recorded.fields.restate(index, form),
+                Found::Becomes(form) => {
+                    let text = std::str::from_utf8(&self.scratch).unwrap_or_default();
+                    let json = form == TextForm::Text && is_json_by_nature(role) && is_json(text);
+                    recorded
+                        .fields
+                        .rewrite(index, if json { TextForm::Json } else { form }, text);
+                    if form == TextForm::Error && role == Role::Return {
+                        failed = true;
+                        recorded
+                            .fields
+                            .entries_mut()
+                            .skip(index)
+                            .take(1)
+                            .for_each(|head| head.role = Role::StatusMessage);
+                    }
+                }
+            }
+        }
+        failed
+    }
+
+    fn read_debug(&mut self, text: &str, role: Role) -> Found {
+        self.scratch.clear();
+        // A message is text: only the quotes of a string are taken off.
+        let is_text = matches!(role, Role::StatusMessage | Role::StatusDescription | Role::Name);
+        if is_text && !text.starts_with('"') {
+            return Found::Is(TextForm::Text);
+        }
+        match debug_text::read(text, role == Role::Return, &mut self.scratch) {
+            debug_text::Reading::Absent => Found::Absent,
+            debug_text::Reading::Text => Found::Becomes(TextForm::Text),
+            debug_text::Reading::Json => Found::Becomes(TextForm::Json),
+            debug_text::Reading::Error => Found::Becomes(TextForm::Error),
+            debug_text::Reading::AsIs => Found::Is(TextForm::Text),
+        }
+    }
+}
+
+enum Found {
+    Absent,
+    /// The text stands, and is this.
+    Is(TextForm),
+    /// The scratch buffer holds what it becomes.
+    Becomes(TextForm),
+}
+
+/// Roles whose text is JSON when it looks like an object or a list. Free text of digits stays text.
+fn is_json_by_nature(role: Role) -> bool {
+    role.is_input()
+        || role.is_output()
+        || matches!(
+            role,
+            Role::Parameter
+                | Role::Parameters
+                | Role::UsageDetails
+                | Role::CostDetails
+                | Role::MetadataObject
+                | Role::TraceMetadataObject
+        )
+}
+
+/// Whether a text is one JSON object or list, whole.
+fn is_json(text: &str) -> bool {
+    text.trim_start().starts_with(['{', '[']) && serde_json::from_str::<IgnoredAny>(text).is_ok()
+}
+
+/// A key is sent once: of two fields with one name, the last.
+fn hide_repeated(recorded: &Recorded, reading: &mut Reading) {
+    let entries = recorded.fields.entries();
+    for (index, entry) in entries.iter().enumerate() {
+        let Some((name, _)) = Some(recorded.names(entry)).filter(|(name, _)| !name.is_empty()) else {
+            continue;
+        };
+        let again = entries.get(index + 1..).unwrap_or_default().iter().any(|later| {
+            later.head.owner == entry.head.owner
+                && later.head.role == entry.head.role
+                && recorded.names(later).0 == name
+        });
+        if again {
+            if let Some(used) = reading.uses.get_mut(index) {
+                used.hidden = true;
+            }
+        }
+    }
+}
+
+/// Decides which roles count. What does not is an argument, or metadata.
+fn weigh(recorded: &Recorded, reading: &mut Reading) {
+    let calls_a_model = recorded.kind.calls_a_model();
+    for (entry, used) in recorded.fields.entries().iter().zip(&mut reading.uses) {
+        let head = entry.head;
+        let trusted = head.trust > Trust::Plain;
+        used.counts = head.owner == 0
+            && !used.hidden
+            && match head.role {
+                Role::None => false,
+                Role::Type => {
+                    text(recorded.fields.value(entry)).is_some_and(|word| Kind::from_word(&word).is_some())
+                }
+                Role::Operation => text(recorded.fields.value(entry))
+                    .is_some_and(|word| Kind::from_operation(&word).is_some()),
+                Role::Model
+                | Role::Parameter
+                | Role::Parameters
+                | Role::Usage
+                | Role::UsageDetails
+                | Role::Cost
+                | Role::CostDetails => trusted || calls_a_model,
+                // Langfuse's server links generations only.
+                Role::PromptName | Role::PromptVersion => recorded.kind == Kind::Generation,
+                role if role.is_trace() => !is_argument_bit(recorded, head.key),
+                // Which of them is the content is weighed apart.
+                role => !(role.is_input() || role.is_output()),
+            };
+    }
+    reading.model = best(recorded, reading, &[Role::Model, Role::ResponseModel]);
+}
+
+fn is_argument_bit(recorded: &Recorded, key: Key) -> bool {
+    match key {
+        Key::Declared(index) => recorded.arguments & 1_u64.checked_shl(index.into()).unwrap_or(0) != 0,
+        _ => false,
+    }
+}
+
+/// The counting entry with one of these roles that is trusted most; the later role wins before the later entry.
+fn best(recorded: &Recorded, reading: &Reading, roles: &[Role]) -> Option<usize> {
+    let entries = recorded.fields.entries().iter().zip(&reading.uses).enumerate();
+    entries
+        .filter(|(_, (_, used))| used.counts)
+        .filter_map(|(index, (entry, _))| {
+            let rank = roles.iter().position(|role| *role == entry.head.role)?;
+            Some((entry.head.trust, rank, index))
+        })
+        .max()
+        .map(|(.., index)| index)
+}
+
+fn prompt(recorded: &Recorded, reading: &mut Reading) -> Option<PromptLink> {
+    let name = best(recorded, reading, &[Role::PromptName]);
+    let version = best(recorded, reading, &[Role::PromptVersion]);
+    let value = |index: Option<usize>| Some(recorded.fields.value(recorded.fields.entries().get(index?)?));
+    let link = value(name)
+        .and_then(text)
+        .zip(value(version).and_then(ValueRef::as_count));
+    let link = link.and_then(|(name, version)| {
+        // The server's column holds 16 bits, and 0 is no version.
+        let version = u16::try_from(version).ok().filter(|version| *version > 0)?;
+        Some(PromptLink {
+            name: name.into_owned(),
+            version: version.into(),
+        })
+    });
+    if link.is_none() {
+        // Half a link is none: the server stores a name without an id, or drops the row. Shown, not lost.
+        for index in [name, version].into_iter().flatten() {
+            if let Some(used) = reading.uses.get_mut(index) {
+                (used.counts, used.metadata) = (false, true);
+            }
+        }
+    }
+    link
+}
+
+/// A value as text: read as Debug where it is, nothing where it is absent.
+pub(crate) fn text(value: ValueRef<'_>) -> Option<Cow<'_, str>> {
+    Some(match value {
+        ValueRef::Text(text) | ValueRef::Error(text) => Cow::Borrowed(text),
+        ValueRef::Json(json) => match serde_json::from_str(json) {
+            Ok(text) => Cow::Owned(text),
+            Err(_) => Cow::Borrowed(json),
+        },
+        ValueRef::Debug(text) => {
+            let mut out = Vec::new();
+            match debug_text::read(text, false, &mut out) {
+                debug_text::Reading::Absent => return None,
+                debug_text::Reading::AsIs => Cow::Borrowed(text),
+                _ => Cow::Owned(String::from_utf8(out).unwrap_or_default()),
+            }
+        }
+        ValueRef::Bytes(_) => return None,
+        ValueRef::Bool(value) => Cow::Owned(value.to_string()),
+        ValueRef::I64(value) => Cow::Owned(value.to_string()),
+        ValueRef::U64(value) => Cow::Owned(value.to_string()),
+        ValueRef::I128(value) => Cow::Owned(value.to_string()),
+        ValueRef::U128(value) => Cow::Owned(value.to_string()),
+        ValueRef::F64(value) => Cow::Owned(value.to_string()),
+    })
+}
+
+/// A value as a switch.
+pub(crate) fn flag(value: ValueRef<'_>) -> Option<bool> {
+    match value {
+        ValueRef::Bool(value) => Some(value),
+        value => match text(value)?.trim() {
+            "true" => Some(true),
+            "false" => Some(false),
+            _ => None,
+        },
+    }
+}
+
+/// A value that owns its text, read as Debug where it is.
+pub(crate) fn value(value: ValueRef<'_>) -> Option<Value> {
+    match value {
+        ValueRef::Debug(_) => text(value).map(|text| Value::Text(text.into_owned())),
+        value => Some(value.to_value()),
     }
 }

@@ -6,10 +6,11 @@ use crate::field::Meaning;
 use crate::model::Lanes;
 
 /// How grave a span or an event is, as its source says.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Debug)]
 pub(crate) enum Severity {
     Trace,
     Debug,
+    #[default]
     Info,
     Warn,
     Error,
@@ -23,7 +24,7 @@ pub(crate) struct CallsiteField {
 }
 
 /// A place in the source that makes spans or events.
-#[derive(Debug)]
+#[derive(Default, Debug)]
 pub(crate) struct Callsite {
     pub(crate) name: &'static str,
     pub(crate) target: &'static str,
@@ -31,6 +32,8 @@ pub(crate) struct Callsite {
     pub(crate) file: Option<&'static str>,
     pub(crate) line: Option<u32>,
     pub(crate) fields: Box<[CallsiteField]>,
+    /// Infrastructure by its shape: shown where everything is, not where observations are.
+    pub(crate) hidden: bool,
     /// The lanes that show its spans.
     pub(crate) shown: Lanes,
     /// Whether a span of it has been seen to return a value since callsites were last registered: one that then

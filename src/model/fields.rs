@@ -161,8 +161,7 @@ impl Fields {
     }
 
     fn bytes(&self, range: Range) -> &[u8] {
-        let at = range.at as usize;
-        self.bytes.get(at..at + range.len as usize).unwrap_or_default()
+        stretch(&self.bytes, range)
     }
 
     fn sixteen(&self, range: Range) -> [u8; 16] {
@@ -246,6 +245,44 @@ impl Fields {
         }));
     }
 
+    /// Forgets the values of the span's own keys that `newer` has too; answers how many bytes nothing needs any more.
+    pub(crate) fn supersede(&mut self, newer: &Self) -> usize {
+        let mut garbage = 0;
+        let Self { bytes, entries } = self;
+        entries.retain(|old| {
+            let again = newer.entries.iter().any(|new| {
+                new.head.owner == old.head.owner
+                    && new.head.role == old.head.role
+                    && match (old.head.key, new.head.key) {
+                        (Key::Given(old), Key::Given(new)) => {
+                            stretch(bytes, old) == stretch(&newer.bytes, new)
+                        }
+                        (old, new) => old == new,
+                    }
+            });
+            if again {
+                garbage += old.slot.range().map_or(0, |range| range.len as usize);
+            }
+            !again
+        });
+        garbage
+    }
+
+    /// Drops the bytes that no entry needs.
+    pub(crate) fn compact(&mut self) {
+        let old = std::mem::take(self);
+        for entry in &old.entries {
+            let mut entry = *entry;
+            if let Key::Given(range) = &mut entry.head.key {
+                *range = self.write(old.bytes(*range));
+            }
+            if let Some(range) = entry.slot.range_mut() {
+                *range = self.write(old.bytes(*range));
+            }
+            self.entries.push(entry);
+        }
+    }
+
     /// Gives an entry another value: the text `value`, written behind the others.
     pub(crate) fn rewrite(&mut self, index: usize, form: TextForm, value: &str) {
         let range = self.write(value.as_bytes());
@@ -315,18 +352,33 @@ impl Entry {
         if let Key::Given(range) = &mut self.head.key {
             shift(range);
         }
-        match &mut self.slot {
-            Slot::I128(range)
-            | Slot::U128(range)
-            | Slot::Text(range)
-            | Slot::Debug(range)
-            | Slot::Json(range)
-            | Slot::Error(range)
-            | Slot::Bytes(range) => shift(range),
-            Slot::Bool(_) | Slot::I64(_) | Slot::U64(_) | Slot::F64(_) => {}
-        }
+        self.slot.range_mut().into_iter().for_each(shift);
         self
     }
+}
+
+impl Slot {
+    fn range(mut self) -> Option<Range> {
+        self.range_mut().copied()
+    }
+
+    fn range_mut(&mut self) -> Option<&mut Range> {
+        match self {
+            Self::I128(range)
+            | Self::U128(range)
+            | Self::Text(range)
+            | Self::Debug(range)
+            | Self::Json(range)
+            | Self::Error(range)
+            | Self::Bytes(range) => Some(range),
+            Self::Bool(_) | Self::I64(_) | Self::U64(_) | Self::F64(_) => None,
+        }
+    }
+}
+
+fn stretch(bytes: &[u8], range: Range) -> &[u8] {
+    let at = range.at as usize;
+    bytes.get(at..at + range.len as usize).unwrap_or_default()
 }
 
 /// Writes text until the bound, then stops the formatting.
@@ -379,6 +431,25 @@ mod tests {
             panic!()
         };
         assert_eq!(first.text(name), "given");
+    }
+
+    #[test]
+    fn of_a_key_recorded_again_only_the_last_value_stays_also_after_compaction() {
+        let mut fields = Fields::default();
+        fields.str(Head::declared(0), "kept");
+        let mut garbage = 0;
+        for text in ["first", "second"] {
+            let mut newer = Fields::default();
+            let key = newer.name("given");
+            newer.str(Head::handle(key, Role::Metadata), text);
+            garbage += fields.supersede(&newer);
+            fields.append(&newer, |_| {});
+        }
+        assert_eq!(garbage, "first".len());
+        fields.compact();
+        assert_eq!(fields.bytes, b"keptgivensecond");
+        let values: Vec<_> = fields.entries().iter().map(|entry| fields.value(entry)).collect();
+        assert_eq!(values, [ValueRef::Text("kept"), ValueRef::Text("second")]);
     }
 
     #[test]

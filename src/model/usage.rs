@@ -87,6 +87,10 @@ impl Usage {
         self.buckets.iter().map(|(name, tokens)| (name.as_ref(), *tokens))
     }
 
+    pub(crate) fn into_buckets(self) -> impl Iterator<Item = (Cow<'static, str>, u64)> {
+        self.buckets.into_iter()
+    }
+
     /// The same tokens with no token in two buckets, and with a total.
     #[must_use]
     pub(crate) fn into_disjoint(mut self) -> Self {

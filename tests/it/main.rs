@@ -6,5 +6,7 @@
     reason = "tests may say what they expect; clippy.toml only knows it of `#[test]` functions, not of their helpers"
 )]
 
+mod app_plain;
+mod jaeger_harness;
 mod receiver;
 mod support;

@@ -1,3 +1,6 @@
 //! What several tests use.
 
+pub(crate) mod facts;
+pub(crate) mod jaeger;
 pub(crate) mod receiver;
+pub(crate) mod rows;

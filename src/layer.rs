@@ -1,0 +1,384 @@
+//! The layer: `tracing`'s callbacks, a few lines each.
+
+mod current;
+mod event;
+mod kind;
+mod open;
+mod roles;
+mod scope;
+mod stream;
+mod trace;
+mod visit;
+
+use std::any::TypeId;
+use std::cell::Cell;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tracing::level_filters::LevelFilter;
+use tracing::span::{Attributes, Id, Record};
+use tracing::subscriber::Interest;
+use tracing::{Event, Metadata, Subscriber};
+use tracing_subscriber::layer::{Context, Layer};
+use tracing_subscriber::registry::{LookupSpan, Registry, SpanRef};
+
+pub use current::{ObservationHandle, SpanExt, TraceHandle, current};
+pub use stream::{Observe, Observed};
+
+use crate::clock::Clock;
+use crate::diag::Diagnostics;
+use crate::id::Ids;
+use crate::layer::open::{Birth, Finished, OpenObservation};
+use crate::layer::roles::Callsites;
+use crate::layer::visit::Visitor;
+use crate::model::{Callsite, Fields, Lanes, Link, Severity, TraceAttributes};
+use crate::sink::{Sink, is_ours};
+
+/// What the layer needs to observe.
+pub(crate) struct Settings {
+    pub(crate) sink: Arc<dyn Sink>,
+    pub(crate) clock: Clock,
+    pub(crate) ids: Ids,
+    pub(crate) diagnostics: Diagnostics,
+    /// The least grave spans and events that are recorded.
+    pub(crate) level: tracing::Level,
+    /// Whether obvious words such as `model` and `user_id` mean anything.
+    pub(crate) plain_names: bool,
+    /// Whether an ERROR event makes its span one that failed.
+    pub(crate) error_events: bool,
+}
+
+/// What all callbacks share.
+pub(crate) struct Core {
+    pub(crate) sink: Arc<dyn Sink>,
+    pub(crate) clock: Clock,
+    pub(crate) ids: Ids,
+    pub(crate) lanes: Lanes,
+    /// The attributes of a trace that has none.
+    pub(crate) nothing: Arc<TraceAttributes>,
+    /// The lanes that show no infrastructure.
+    observation_lanes: Lanes,
+    diagnostics: Diagnostics,
+    severity: Severity,
+    plain_names: bool,
+    error_events: bool,
+    callsites: Callsites,
+    /// Another layer of ours was here first.
+    retired: AtomicBool,
+    unknown_type_said: AtomicBool,
+}
+
+/// A [`tracing_subscriber::Layer`] that records spans as observations.
+///
+/// Made by [`layer()`](crate::layer()) or [`builder()`](crate::builder()), always together with the
+/// [`Guard`](crate::Guard) that ends its pipeline. Add it plain, never under `with_filter`: a per-layer filter can make
+/// spans vanish ([tokio-rs/tracing#2519](https://github.com/tokio-rs/tracing/issues/2519)); what it records is decided
+/// inside. It never turns anything off for the layers beside it. An unfiltered layer, such as `fmt` without a filter,
+/// belongs *before* it (`registry().with(fmt).with(ours)`), so that this layer's level is not taken for the other's.
+pub struct LlmLayer {
+    /// None when nothing is to be observed: every callback returns at once.
+    core: Option<Arc<Core>>,
+    level: LevelFilter,
+    /// A layer beneath wants everything: a hint of ours would silence it.
+    unfiltered_beneath: bool,
+}
+
+impl LlmLayer {
+    pub(crate) fn new(settings: Settings) -> Self {
+        let Settings {
+            sink,
+            clock,
+            ids,
+            diagnostics,
+            level,
+            plain_names,
+            error_events,
+        } = settings;
+        let lanes = sink.lanes();
+        let infrastructure = Callsite {
+            hidden: true,
+            ..Callsite::default()
+        };
+        let core = Core {
+            observation_lanes: lanes.without(sink.shown(&infrastructure)),
+            lanes,
+            clock,
+            ids,
+            nothing: Arc::default(),
+            diagnostics,
+            severity: roles::severity(level),
+            plain_names,
+            error_events,
+            callsites: Callsites::default(),
+            retired: AtomicBool::new(false),
+            unknown_type_said: AtomicBool::new(false),
+            sink,
+        };
+        Self {
+            core: Some(Arc::new(core)),
+            level: level.into(),
+            unfiltered_beneath: false,
+        }
+    }
+
+    /// A layer that observes nothing and answers its neighbours as if it did.
+    pub(crate) fn disabled(level: tracing::Level) -> Self {
+        Self {
+            core: None,
+            level: level.into(),
+            unfiltered_beneath: false,
+        }
+    }
+
+    fn core(&self) -> Option<&Arc<Core>> {
+        let core = self.core.as_ref()?;
+        (!is_ours() && !core.retired.load(Ordering::Relaxed)).then_some(core)
+    }
+}
+
+impl Core {
+    /// The callsite, if it is grave enough to be recorded.
+    fn callsite(&self, metadata: &'static Metadata<'static>) -> Option<Arc<Callsite>> {
+        if roles::severity(*metadata.level()) < self.severity {
+            return None;
+        }
+        Some(self.callsites.get(metadata, self.plain_names, &*self.sink))
+    }
+
+    /// The span's observation, if it is one of this layer's.
+    fn on<'a, S, R>(
+        self: &Arc<Self>,
+        span: &SpanRef<'a, S>,
+        act: impl FnOnce(&mut OpenObservation) -> R,
+    ) -> Option<R>
+    where
+        S: LookupSpan<'a>,
+    {
+        let mut extensions = span.extensions_mut();
+        let open = extensions.get_mut::<OpenObservation>()?;
+        Arc::ptr_eq(&open.trace.core, self).then(|| act(open))
+    }
+
+    /// The nearest recorded span, this one included.
+    fn nearest<'a, S>(self: &Arc<Self>, span: SpanRef<'a, S>) -> Option<SpanRef<'a, S>>
+    where
+        S: LookupSpan<'a>,
+    {
+        span.scope().find(|span| self.on(span, |_| ()).is_some())
+    }
+
+    /// What of the trace holds for a span now, by way of its ancestors if any of them changed something.
+    fn attributes<'a, S>(self: &Arc<Self>, span: &SpanRef<'a, S>) -> Option<Arc<TraceAttributes>>
+    where
+        S: LookupSpan<'a>,
+    {
+        let (known, trace) = self.on(span, |open| (open.current_attributes(), Arc::clone(&open.trace)))?;
+        if known.is_some() {
+            return known;
+        }
+        let seen = trace.changes();
+        let mut merged = TraceAttributes::default();
+        for ancestor in span.scope().from_root() {
+            self.on(&ancestor, |open| {
+                if let Some(own) = open.own_attributes() {
+                    merged.overlay(own);
+                }
+            });
+        }
+        let merged = Arc::new(merged);
+        self.on(span, |open| open.refresh(Arc::clone(&merged), seen));
+        Some(merged)
+    }
+
+    /// What a span takes from its nearest recorded ancestor.
+    fn birth<'a, S>(self: &Arc<Self>, parent: Option<SpanRef<'a, S>>) -> Birth
+    where
+        S: LookupSpan<'a>,
+    {
+        let parent = parent.and_then(|parent| self.nearest(parent));
+        let born = parent.and_then(|parent| {
+            let attributes = self.attributes(&parent)?;
+            self.on(&parent, |open| open.bear(attributes))
+        });
+        born.unwrap_or_else(|| Birth::root(self))
+    }
+
+    fn finished(&self, finished: Finished) {
+        if let Some(word) = finished.unknown_type {
+            if !self.unknown_type_said.swap(true, Ordering::Relaxed) {
+                let name = finished.recorded.callsite.name;
+                self.diagnostics.say(&format!(
+                    "{word:?} on span {name:?} is no observation type; its type is inferred (said once)"
+                ));
+            }
+        }
+        self.sink.finish(finished.recorded);
+    }
+}
+
+impl<S> Layer<S> for LlmLayer
+where
+    S: Subscriber + for<'lookup> LookupSpan<'lookup>,
+{
+    fn on_layer(&mut self, subscriber: &mut S) {
+        // The bare registry gives no hint either, but wants nothing for itself.
+        let bare = TypeId::of::<S>() == TypeId::of::<Registry>();
+        self.unfiltered_beneath = !bare && subscriber.max_level_hint().is_none();
+    }
+
+    fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
+        if let Some(core) = &self.core {
+            core.callsites.registered(metadata);
+        }
+        // Never the answer for others: what is not ours is left alone in the callbacks.
+        Interest::always()
+    }
+
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        (!self.unfiltered_beneath).then_some(self.level)
+    }
+
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
+        let Some(core) = self.core() else { return };
+        let Some(callsite) = core.callsite(attributes.metadata()) else {
+            return;
+        };
+        let mut fields = core.sink.buffer();
+        // The user's formatting runs here, before anything is locked.
+        attributes.record(&mut Visitor {
+            fields: &mut fields,
+            callsite: &callsite,
+            late: false,
+            owner: 0,
+        });
+        let Some(span) = context.span(id) else { return };
+        let foreign = span.extensions().get::<OpenObservation>().is_some();
+        if foreign {
+            core.retired.store(true, Ordering::Relaxed);
+            core.diagnostics
+                .say("a second tracing-llm layer in one subscriber observes nothing; add lanes to the first");
+            return;
+        }
+        let open = OpenObservation::new(core.birth(span.parent()), callsite, fields);
+        if !open.lanes().is_empty() {
+            core.sink.open();
+        }
+        span.extensions_mut().replace(open);
+    }
+
+    fn on_record(&self, id: &Id, values: &Record<'_>, context: Context<'_, S>) {
+        let Some(core) = self.core() else { return };
+        let Some(span) = context.span(id) else { return };
+        let Some(callsite) = core.on(&span, |open| Arc::clone(&open.callsite)) else {
+            return;
+        };
+        with_scratch(|scratch| {
+            values.record(&mut Visitor {
+                fields: scratch,
+                callsite: &callsite,
+                late: true,
+                owner: 0,
+            });
+            core.on(&span, |open| open.record(scratch));
+        });
+    }
+
+    fn on_follows_from(&self, id: &Id, follows: &Id, context: Context<'_, S>) {
+        let Some(core) = self.core() else { return };
+        let (Some(span), Some(follows)) = (context.span(id), context.span(follows)) else {
+            return;
+        };
+        let link = core.on(&follows, |open| Link {
+            trace_id: open.trace.id,
+            id: open.id,
+        });
+        if let Some(link) = link {
+            core.on(&span, |open| open.link(link));
+        }
+    }
+
+    fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
+        let Some(core) = self.core() else { return };
+        let Some(callsite) = core.callsite(event.metadata()) else {
+            return;
+        };
+        let Some(span) = context.event_span(event) else {
+            return;
+        };
+        with_scratch(|scratch| {
+            event.record(&mut Visitor {
+                fields: scratch,
+                callsite: &callsite,
+                late: true,
+                owner: 0,
+            });
+            core.event(span, callsite, scratch);
+        });
+    }
+
+    fn on_enter(&self, id: &Id, context: Context<'_, S>) {
+        let Some(core) = self.core() else { return };
+        if let Some(span) = context.span(id) {
+            core.on(&span, OpenObservation::entered);
+        }
+    }
+
+    fn on_exit(&self, id: &Id, context: Context<'_, S>) {
+        let Some(core) = self.core() else { return };
+        if let Some(span) = context.span(id) {
+            core.on(&span, OpenObservation::exited);
+        }
+    }
+
+    fn on_close(&self, id: Id, context: Context<'_, S>) {
+        let Some(core) = self.core() else { return };
+        let Some(span) = context.span(&id) else { return };
+        let Some(attributes) = core.attributes(&span) else {
+            return;
+        };
+        let Some(open) = span.extensions_mut().remove::<OpenObservation>() else {
+            return;
+        };
+        let finished = open.finish(attributes);
+        if let Some(parent) = span.parent().and_then(|parent| core.nearest(parent)) {
+            core.on(&parent, |open| open.child_closed(finished.generation));
+        }
+        if !finished.recorded.shown.is_empty() {
+            core.finished(finished);
+        }
+    }
+}
+
+/// Lends a buffer of this thread. Taken out, never borrowed: a user's `Debug` that logs finds an empty cell.
+fn with_scratch(act: impl FnOnce(&mut Fields)) {
+    thread_local! {
+        static SCRATCH: Cell<Option<Fields>> = const { Cell::new(None) };
+    }
+    /// A buffer that one huge value has blown up is not kept.
+    const KEEP: usize = 64 * 1024;
+
+    let mut scratch = SCRATCH.try_with(Cell::take).ok().flatten().unwrap_or_default();
+    act(&mut scratch);
+    scratch.clear();
+    if scratch.capacity() <= KEEP {
+        let _ = SCRATCH.try_with(|cell| cell.set(Some(scratch)));
+    }
+}
+
+impl fmt::Debug for LlmLayer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LlmLayer")
+            .field("level", &self.level)
+            .field("observes", &self.core.is_some())
+            .finish()
+    }
+}
+
+impl fmt::Debug for Core {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Core")
+            .field("lanes", &self.lanes)
+            .finish_non_exhaustive()
+    }
+}

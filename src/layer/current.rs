@@ -1,0 +1,383 @@
+//! The chainable handle to an open observation.
+
+use std::borrow::Cow;
+
+use serde::Serialize;
+use tracing::{Dispatch, Span, dispatcher, span};
+use tracing_subscriber::registry::{LookupSpan, Registry, SpanRef};
+
+use crate::field::Role;
+use crate::id::{SpanId, TraceId};
+use crate::layer::open::OpenObservation;
+use crate::layer::trace;
+use crate::model::{Cost, Fields, Head, Key, Kind, Level, TraceAttributes, Usage};
+
+/// The nearest recorded observation around the caller, also from inside a span that the layer does not record.
+///
+/// Outside any recorded span the handle does nothing. It needs the spans to live in `tracing_subscriber`'s
+/// [`Registry`], as they do in every usual subscriber.
+///
+/// ```
+/// # struct Reply { text: String, tokens_in: u64, tokens_out: u64 }
+/// # fn call(_: &str) -> Reply { Reply { text: String::new(), tokens_in: 1, tokens_out: 2 } }
+/// use tracing_llm::{Usage, current};
+///
+/// #[tracing::instrument(fields(model = "mistral-7b", temperature = 0.7))]
+/// fn generate(prompt: &str) -> String {
+///     let reply = call(prompt);
+///     current().output(&reply.text).usage(Usage::new(reply.tokens_in, reply.tokens_out));
+///     reply.text
+/// }
+/// ```
+#[must_use = "a handle alone says nothing"]
+pub fn current() -> ObservationHandle {
+    let at = dispatcher::get_default(|dispatch| {
+        let registry = dispatch.downcast_ref::<Registry>()?;
+        let span = registry.span(dispatch.current_span().id()?)?;
+        let mut scope = span.scope();
+        scope.find_map(|span| At::of(dispatch, &span))
+    });
+    ObservationHandle { at }
+}
+
+/// The observation of a given span.
+pub trait SpanExt: sealed::Sealed {
+    /// The observation of this span. If the span is not recorded, the handle does nothing.
+    #[must_use = "a handle alone says nothing"]
+    fn observation(&self) -> ObservationHandle;
+}
+
+impl SpanExt for Span {
+    fn observation(&self) -> ObservationHandle {
+        let at = self.with_subscriber(|(id, dispatch)| {
+            let registry = dispatch.downcast_ref::<Registry>()?;
+            At::of(dispatch, &registry.span(id)?)
+        });
+        ObservationHandle { at: at.flatten() }
+    }
+}
+
+mod sealed {
+    pub trait Sealed {}
+
+    impl Sealed for tracing::Span {}
+}
+
+/// An open observation, to be described further.
+///
+/// What is said here is trusted more than any field, and the last word on a thing wins. Content may be anything
+/// [`Serialize`]; what cannot be serialised is left out. Once the span has closed, the handle does nothing: an
+/// observation is sent whole and never changes.
+#[derive(Clone, Debug)]
+pub struct ObservationHandle {
+    at: Option<At>,
+}
+
+#[derive(Clone, Debug)]
+struct At {
+    dispatch: Dispatch,
+    span: span::Id,
+    id: SpanId,
+    trace_id: TraceId,
+}
+
+impl At {
+    fn of(dispatch: &Dispatch, span: &SpanRef<'_, Registry>) -> Option<Self> {
+        let extensions = span.extensions();
+        let open = extensions.get::<OpenObservation>()?;
+        Some(Self {
+            dispatch: dispatch.clone(),
+            span: span.id(),
+            id: open.id,
+            trace_id: open.trace.id,
+        })
+    }
+
+    fn span(&self) -> Option<SpanRef<'_, Registry>> {
+        self.dispatch.downcast_ref::<Registry>()?.span(&self.span)
+    }
+
+    fn with(&self, act: impl FnOnce(&mut OpenObservation)) {
+        let Some(span) = self.span() else { return };
+        let mut extensions = span.extensions_mut();
+        if let Some(open) = extensions
+            .get_mut::<OpenObservation>()
+            .filter(|open| open.id == self.id)
+        {
+            act(open);
+        }
+    }
+}
+
+impl ObservationHandle {
+    /// What went in.
+    pub fn input(&self, value: impl Serialize) -> &Self {
+        self.value(Key::Known("input"), Role::Input, value)
+    }
+
+    /// What came out.
+    pub fn output(&self, value: impl Serialize) -> &Self {
+        self.value(Key::Known("output"), Role::Output, value)
+    }
+
+    /// The model that is called.
+    pub fn model(&self, name: impl AsRef<str>) -> &Self {
+        self.text(Key::Known("model"), Role::Model, name.as_ref())
+    }
+
+    /// One parameter of the model call.
+    pub fn parameter(&self, name: impl AsRef<str>, value: impl Serialize) -> &Self {
+        self.named(name.as_ref(), Role::Parameter, value)
+    }
+
+    /// The tokens of the call. It counts on an observation of any type.
+    pub fn usage(&self, usage: Usage) -> &Self {
+        self.write(|fields| {
+            for (bucket, tokens) in usage.into_buckets() {
+                let key = match bucket {
+                    Cow::Borrowed(name) => Key::Known(name),
+                    Cow::Owned(name) => fields.name(&name),
+                };
+                fields.u64(Head::handle(key, Role::Usage), tokens);
+            }
+        })
+    }
+
+    /// The cost of the call in US dollars: a number is the total. It counts on an observation of any type.
+    pub fn cost(&self, cost: impl Into<Cost>) -> &Self {
+        let cost = cost.into().with_total();
+        self.write(|fields| {
+            if let Some(total) = cost.get("total") {
+                fields.f64(Head::handle(Key::Known("cost"), Role::Cost), total);
+            }
+            if cost.parts().count() > 1 {
+                let mut object = serde_json::Map::new();
+                object.extend(
+                    cost.parts()
+                        .map(|(part, dollars)| (part.to_owned(), dollars.into())),
+                );
+                let text = serde_json::Value::Object(object).to_string();
+                fields.json(Head::handle(Key::Known("cost_details"), Role::CostDetails), &text);
+            }
+        })
+    }
+
+    /// Metadata of this observation; the trace's is [`trace()`](Self::trace)[`.metadata()`](TraceHandle::metadata).
+    pub fn metadata(&self, key: impl AsRef<str>, value: impl Serialize) -> &Self {
+        self.named(key.as_ref(), Role::Metadata, value)
+    }
+
+    /// How it went.
+    pub fn level(&self, level: Level) -> &Self {
+        self.text(Key::Known("level"), Role::Level, level.as_str())
+    }
+
+    /// What is to be said of how it went.
+    pub fn status_message(&self, message: impl AsRef<str>) -> &Self {
+        self.text(
+            Key::Known("status_message"),
+            Role::StatusMessage,
+            message.as_ref(),
+        )
+    }
+
+    /// The type.
+    pub fn kind(&self, kind: Kind) -> &Self {
+        self.with(|open| open.set_kind(kind))
+    }
+
+    /// The name.
+    pub fn name(&self, name: impl AsRef<str>) -> &Self {
+        self.text(Key::Known("name"), Role::Name, name.as_ref())
+    }
+
+    /// The prompt version in Langfuse that this generation used. Langfuse links generations only.
+    pub fn prompt(&self, name: impl AsRef<str>, version: u32) -> &Self {
+        self.text(Key::Known("prompt.name"), Role::PromptName, name.as_ref());
+        self.write(|fields| {
+            fields.u64(
+                Head::handle(Key::Known("prompt.version"), Role::PromptVersion),
+                version.into(),
+            )
+        })
+    }
+
+    /// The first token has come, now. Only the first call counts.
+    pub fn first_token(&self) -> &Self {
+        self.with(OpenObservation::first_token_now)
+    }
+
+    /// The work has ended, now, whenever the span closes. A span that is used only to hang children below it
+    /// (`in_scope`) needs this.
+    pub fn end(&self) -> &Self {
+        self.with(OpenObservation::end_now)
+    }
+
+    /// The work was given up before its end.
+    pub(crate) fn cancelled(&self) {
+        self.with(OpenObservation::cancelled);
+    }
+
+    /// Its id; none when nothing is observed here.
+    #[must_use]
+    pub fn id(&self) -> Option<SpanId> {
+        self.at.as_ref().map(|at| at.id)
+    }
+
+    /// The id of its trace; none when nothing is observed here.
+    #[must_use]
+    pub fn trace_id(&self) -> Option<TraceId> {
+        self.at.as_ref().map(|at| at.trace_id)
+    }
+
+    /// The trace it belongs to.
+    #[must_use = "a handle alone says nothing"]
+    pub fn trace(&self) -> TraceHandle {
+        let top = self.at.as_ref().and_then(|at| {
+            let scope = at.span()?.scope();
+            scope
+                .filter_map(|span| At::of(&at.dispatch, &span))
+                .filter(|top| top.trace_id == at.trace_id)
+                .last()
+        });
+        TraceHandle { top }
+    }
+
+    fn with(&self, act: impl FnOnce(&mut OpenObservation)) -> &Self {
+        if let Some(at) = &self.at {
+            at.with(act);
+        }
+        self
+    }
+
+    fn write(&self, write: impl FnOnce(&mut Fields)) -> &Self {
+        self.with(|open| open.record_one(write))
+    }
+
+    fn text(&self, key: Key, role: Role, text: &str) -> &Self {
+        self.write(|fields| fields.str(Head::handle(key, role), text))
+    }
+
+    fn value(&self, key: Key, role: Role, value: impl Serialize) -> &Self {
+        if self.at.is_none() {
+            return self;
+        }
+        // The user's `Serialize` runs here, before anything is locked.
+        let Ok(json) = serde_json::to_string(&value) else {
+            return self;
+        };
+        self.write(|fields| serialized(fields, Head::handle(key, role), &json))
+    }
+
+    fn named(&self, name: &str, role: Role, value: impl Serialize) -> &Self {
+        if self.at.is_none() {
+            return self;
+        }
+        let Ok(json) = serde_json::to_string(&value) else {
+            return self;
+        };
+        self.write(|fields| {
+            let key = fields.name(name);
+            serialized(fields, Head::handle(key, role), &json);
+        })
+    }
+}
+
+/// The trace around an observation: what is set here holds for every observation of it that ends later.
+///
+/// It writes to the topmost open observation of the trace, wherever it is called. The trace's input and output are
+/// those of that observation: Langfuse v4 knows no others.
+#[derive(Clone, Debug)]
+pub struct TraceHandle {
+    top: Option<At>,
+}
+
+impl TraceHandle {
+    /// Who is served.
+    pub fn user(&self, id: impl AsRef<str>) -> &Self {
+        self.set(|attributes| attributes.user = Some(id.as_ref().into()))
+    }
+
+    /// The conversation that this trace is a turn of.
+    pub fn session(&self, id: impl AsRef<str>) -> &Self {
+        self.set(|attributes| attributes.session = Some(id.as_ref().into()))
+    }
+
+    /// Tags to find it by; they add to those that are there.
+    pub fn tags<T: AsRef<str>>(&self, tags: impl IntoIterator<Item = T>) -> &Self {
+        // The iterator is the user's: it runs before anything is locked.
+        let tags: Vec<T> = tags.into_iter().collect();
+        self.set(|attributes| tags.iter().for_each(|tag| attributes.tag(tag.as_ref().trim())))
+    }
+
+    /// Metadata of the trace, shown on each of its observations.
+    pub fn metadata(&self, key: impl AsRef<str>, value: impl Serialize) -> &Self {
+        let Ok(json) = serde_json::to_string(&value) else {
+            return self;
+        };
+        let mut fields = Fields::default();
+        serialized(
+            &mut fields,
+            Head::handle(Key::Known(""), Role::TraceMetadata),
+            &json,
+        );
+        let Some(entry) = fields.entries().first() else {
+            return self;
+        };
+        let value = fields.value(entry);
+        self.set(|attributes| trace::set(attributes, Role::TraceMetadata, key.as_ref(), value))
+    }
+
+    /// The name of the trace. Without it the trace has the name of its first topmost observation.
+    pub fn name(&self, name: impl AsRef<str>) -> &Self {
+        self.set(|attributes| attributes.name = Some(name.as_ref().into()))
+    }
+
+    /// Whether anybody with the link may see it.
+    pub fn public(&self, public: bool) -> &Self {
+        self.set(|attributes| attributes.public = Some(public))
+    }
+
+    /// Where it ran: lower-case letters, digits, `-` and `_`, at most 40, not beginning with `langfuse`. Langfuse's
+    /// server stores anything else as `default`.
+    pub fn environment(&self, environment: impl AsRef<str>) -> &Self {
+        self.set(|attributes| attributes.environment = Some(environment.as_ref().into()))
+    }
+
+    /// The release of the program.
+    pub fn release(&self, release: impl AsRef<str>) -> &Self {
+        self.set(|attributes| attributes.release = Some(release.as_ref().into()))
+    }
+
+    /// The version of what made the trace: of a prompt chain, an agent.
+    pub fn version(&self, version: impl AsRef<str>) -> &Self {
+        self.set(|attributes| attributes.version = Some(version.as_ref().into()))
+    }
+
+    fn set(&self, set: impl FnOnce(&mut TraceAttributes)) -> &Self {
+        if let Some(top) = &self.top {
+            top.with(|open| open.set_attribute(set));
+        }
+        self
+    }
+}
+
+/// Writes what `serde_json` made of a value: text as text, numbers and booleans with their type, nothing for null.
+fn serialized(fields: &mut Fields, head: Head, json: &str) {
+    match json.as_bytes().first() {
+        Some(b'"') => {
+            if let Ok(text) = serde_json::from_str::<Cow<'_, str>>(json) {
+                fields.str(head, &text);
+            }
+        }
+        Some(b'{' | b'[') => fields.json(head, json),
+        Some(b't' | b'f') => fields.bool(head, json == "true"),
+        Some(b'n') | None => {}
+        Some(_) => match (json.parse::<i64>(), json.parse::<u64>(), json.parse::<f64>()) {
+            (Ok(number), ..) => fields.i64(head, number),
+            (_, Ok(number), _) => fields.u64(head, number),
+            (.., Ok(number)) if json.contains(['.', 'e']) => fields.f64(head, number),
+            _ => fields.json(head, json),
+        },
+    }
+}

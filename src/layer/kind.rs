@@ -1,0 +1,97 @@
+//! Which observation type a set of roles implies: one table.
+
+use crate::field::{Role, Trust, plain};
+use crate::model::{Kind, Recorded};
+use crate::read;
+
+/// What the fields of a span say about its type.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Implied {
+    pub(crate) kind: Kind,
+    /// A word or an operation said so; else it follows from what the span carries.
+    pub(crate) said: bool,
+    /// A word in place of a type that is none.
+    pub(crate) unknown: Option<String>,
+}
+
+/// The type of a span, from most to least trusted:
+///
+/// | what the span carries | type |
+/// | --- | --- |
+/// | a type as a word | that type |
+/// | a GenAI operation | its type |
+/// | the name or call id of a tool | tool |
+/// | a model under a name that is nothing else, or by the handle | generation |
+/// | a plain `model` and a second sign | generation |
+/// | anything else | span |
+pub(crate) fn implied(recorded: &Recorded) -> Implied {
+    let mut word = None;
+    let mut operation = None;
+    let mut unknown = None;
+    let (mut tool, mut model, mut plain_model, mut sign) = (false, false, false, false);
+    for entry in recorded
+        .fields
+        .entries()
+        .iter()
+        .filter(|entry| entry.head.owner == 0)
+    {
+        let head = entry.head;
+        let (name, short) = recorded.names(entry);
+        let value = recorded.fields.value(entry);
+        match head.role {
+            Role::Type => {
+                let Some(text) = read::text(value) else { continue };
+                match Kind::from_word(&text) {
+                    Some(kind) => keep(&mut word, head.trust, kind),
+                    None => unknown = Some(text.into_owned()),
+                }
+            }
+            Role::Operation => {
+                if let Some(kind) = read::text(value).and_then(|word| Kind::from_operation(&word)) {
+                    keep(&mut operation, head.trust, kind);
+                }
+            }
+            Role::Tool => tool = true,
+            Role::Model | Role::ResponseModel if head.trust > Trust::Plain => model = true,
+            Role::Model => plain_model = true,
+            _ => {}
+        }
+        sign |= match head.role {
+            Role::Messages | Role::Prompt => true,
+            Role::Parameter => plain::is_telling(short),
+            // A dotted name is never an argument.
+            Role::Usage | Role::Cost if name.contains('.') => true,
+            Role::PromptName | Role::PromptVersion => true,
+            Role::Input
+            | Role::Output
+            | Role::Completion
+            | Role::Usage
+            | Role::UsageDetails
+            | Role::Cost
+            | Role::CostDetails
+            | Role::FirstToken
+            | Role::FirstTokenAfter => head.late,
+            _ => false,
+        } || name.starts_with("gen_ai.");
+    }
+    sign |= recorded.first_token.is_some();
+    let said = word.or(operation).map(|(_, kind)| kind);
+    let inferred = if tool {
+        Kind::Tool
+    } else if model || (plain_model && sign) {
+        Kind::Generation
+    } else {
+        Kind::Span
+    };
+    Implied {
+        kind: said.unwrap_or(inferred),
+        said: said.is_some(),
+        unknown,
+    }
+}
+
+fn keep(best: &mut Option<(Trust, Kind)>, trust: Trust, kind: Kind) {
+    if best.is_none_or(|(known, _)| known <= trust) {
+        *best = Some((trust, kind));
+    }
+}

@@ -1,0 +1,83 @@
+//! What a callsite declares, worked out once: field index → role.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use tracing::Metadata;
+use tracing::callsite::Identifier;
+
+use crate::field::look_up;
+use crate::layer::scope;
+use crate::model::{Callsite, CallsiteField, Lanes, Severity};
+use crate::sink::Sink;
+
+/// Every callsite that this layer has met.
+#[derive(Debug, Default)]
+pub(crate) struct Callsites(RwLock<HashMap<Identifier, Arc<Callsite>>>);
+
+impl Callsites {
+    pub(crate) fn get(
+        &self,
+        metadata: &'static Metadata<'static>,
+        plain: bool,
+        sink: &dyn Sink,
+    ) -> Arc<Callsite> {
+        let identifier = metadata.callsite();
+        let known = self
+            .0
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&identifier)
+            .cloned();
+        if let Some(known) = known {
+            return known;
+        }
+        let callsite = Arc::new(describe(metadata, plain, sink));
+        let mut callsites = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(callsites.entry(identifier).or_insert(callsite))
+    }
+
+    /// A callsite was registered, perhaps again, because filters changed: whether its `return` events still come has
+    /// to be seen anew.
+    pub(crate) fn registered(&self, metadata: &'static Metadata<'static>) {
+        let callsites = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(callsite) = callsites.get(&metadata.callsite()) {
+            callsite.returns.store(false, Ordering::Relaxed);
+        }
+    }
+}
+
+fn describe(metadata: &'static Metadata<'static>, plain: bool, sink: &dyn Sink) -> Callsite {
+    let fields: Box<[_]> = metadata
+        .fields()
+        .iter()
+        .map(|field| CallsiteField {
+            name: field.name(),
+            meaning: look_up(field.name(), plain),
+        })
+        .collect();
+    let mut callsite = Callsite {
+        name: metadata.name(),
+        target: metadata.target(),
+        severity: severity(*metadata.level()),
+        file: metadata.file(),
+        line: metadata.line(),
+        hidden: scope::is_infrastructure(metadata.target(), &fields),
+        fields,
+        shown: Lanes::NONE,
+        returns: AtomicBool::new(false),
+    };
+    callsite.shown = sink.shown(&callsite);
+    callsite
+}
+
+pub(crate) fn severity(level: tracing::Level) -> Severity {
+    match level {
+        tracing::Level::TRACE => Severity::Trace,
+        tracing::Level::DEBUG => Severity::Debug,
+        tracing::Level::INFO => Severity::Info,
+        tracing::Level::WARN => Severity::Warn,
+        tracing::Level::ERROR => Severity::Error,
+    }
+}

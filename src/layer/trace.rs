@@ -1,0 +1,216 @@
+//! One trace while it runs, and what its observations hand down.
+
+use std::borrow::Cow;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::clock::{MonotonicNanos, UnixNanos};
+use crate::field::{Role, Trust};
+use crate::id::TraceId;
+use crate::layer::Core;
+use crate::model::{Callsite, Entry, Fields, Head, Key, TraceAttributes, Value, ValueRef};
+use crate::read;
+
+/// What the spans of one trace share.
+#[derive(Debug)]
+pub(crate) struct TraceState {
+    pub(crate) core: Arc<Core>,
+    pub(crate) id: TraceId,
+    /// What turns the monotonic clock into the time of day; taken once, at the root.
+    offset: u64,
+    /// How often an attribute was set on a span that already lived. A span that closes and finds the count of its
+    /// birth needs not look at its ancestors.
+    changes: AtomicU64,
+    /// The name of the first topmost observation: the trace's where nothing names it.
+    name: Mutex<Option<Arc<str>>>,
+}
+
+impl TraceState {
+    pub(crate) fn new(core: Arc<Core>, id: TraceId) -> Self {
+        let offset = core.clock.offset();
+        Self {
+            core,
+            id,
+            offset,
+            changes: AtomicU64::new(0),
+            name: Mutex::new(None),
+        }
+    }
+
+    pub(crate) fn now(&self) -> MonotonicNanos {
+        self.core.clock.monotonic()
+    }
+
+    pub(crate) fn unix(&self, time: MonotonicNanos) -> UnixNanos {
+        time.wrapping_add(self.offset)
+    }
+
+    pub(crate) fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn changed(&self) {
+        self.changes.fetch_add(1, Ordering::AcqRel);
+    }
+
+    pub(crate) fn name(&self) -> Option<Arc<str>> {
+        self.name.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Names the trace if nothing has; answers whether it did.
+    pub(crate) fn name_once(&self, name: &str) -> bool {
+        let mut known = self.name.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = known.is_none();
+        if first {
+            *known = Some(name.into());
+        }
+        first
+    }
+
+    pub(crate) fn rename(&self, name: &str) {
+        *self.name.lock().unwrap_or_else(PoisonError::into_inner) = Some(name.into());
+    }
+}
+
+/// What a span finds above it when trace fields are weighed.
+#[derive(Clone, Copy)]
+pub(crate) struct Above<'a> {
+    pub(crate) attributes: &'a TraceAttributes,
+    /// No ancestor is shown as an observation.
+    pub(crate) nothing_shown: bool,
+}
+
+/// Takes the trace's attributes out of entries; `argument` is told which plain fields are mere arguments here.
+pub(crate) fn attributes_in(
+    fields: &Fields,
+    entries: &[Entry],
+    callsite: &Callsite,
+    above: Above<'_>,
+    mut argument: impl FnMut(u16),
+) -> Option<TraceAttributes> {
+    let mut found: Option<TraceAttributes> = None;
+    let mut trusted: [Option<Trust>; 8] = [None; 8];
+    for entry in entries
+        .iter()
+        .filter(|entry| entry.head.role.is_trace() && entry.head.owner == 0)
+    {
+        let head = entry.head;
+        if !counts(head, above) {
+            if let Key::Declared(index) = head.key {
+                argument(index);
+            }
+            continue;
+        }
+        if let Some(place) = place(head.role) {
+            // Of two names with one meaning, the more trusted wins, whatever their order.
+            let Some(best) = trusted.get_mut(place) else {
+                continue;
+            };
+            if best.is_some_and(|best| best > head.trust) {
+                continue;
+            }
+            *best = Some(head.trust);
+        }
+        set(
+            found.get_or_insert_default(),
+            head.role,
+            short(fields, head, callsite),
+            fields.value(entry),
+        );
+    }
+    found
+}
+
+/// A plain user or session never replaces one that an ancestor has; plain tags, environment and trace name count only
+/// where no ancestor is shown. Elsewhere such a field is a function's argument.
+fn counts(head: Head, above: Above<'_>) -> bool {
+    if head.trust > Trust::Plain {
+        return true;
+    }
+    match head.role {
+        Role::User => above.attributes.user.is_none(),
+        Role::Session => above.attributes.session.is_none(),
+        _ => above.nothing_shown,
+    }
+}
+
+/// The single-valued roles, numbered.
+fn place(role: Role) -> Option<usize> {
+    let roles = [
+        Role::User,
+        Role::Session,
+        Role::TraceName,
+        Role::Environment,
+        Role::Release,
+        Role::Version,
+        Role::Public,
+    ];
+    roles.iter().position(|known| *known == role)
+}
+
+fn short<'a>(fields: &'a Fields, head: Head, callsite: &'a Callsite) -> &'a str {
+    match head.key {
+        Key::Declared(index) => callsite
+            .field(index.into())
+            .map_or("", |field| field.meaning.short),
+        Key::Known(name) => name,
+        Key::Given(range) => fields.text(range),
+    }
+}
+
+/// Sets one attribute from a recorded value.
+pub(crate) fn set(attributes: &mut TraceAttributes, role: Role, short: &str, value: ValueRef<'_>) {
+    let text = || read::text(value).map(Arc::from);
+    match role {
+        Role::User => attributes.user = text().or(attributes.user.take()),
+        Role::Session => attributes.session = text().or(attributes.session.take()),
+        Role::TraceName => attributes.name = text().or(attributes.name.take()),
+        Role::Environment => attributes.environment = text().or(attributes.environment.take()),
+        Role::Release => attributes.release = text().or(attributes.release.take()),
+        Role::Version => attributes.version = text().or(attributes.version.take()),
+        Role::Public => attributes.public = read::flag(value).or(attributes.public),
+        Role::Tags => tags(value, |tag| attributes.tag(tag)),
+        Role::TraceMetadata => {
+            if let Some(value) = read::value(value) {
+                attributes.set_metadata(short, value);
+            }
+        }
+        Role::TraceMetadataObject => {
+            let object = read::text(value).and_then(|text| serde_json::from_str(&text).ok());
+            let Some(serde_json::Value::Object(object)) = object else {
+                return;
+            };
+            for (key, value) in object {
+                attributes.set_metadata(&key, of_json(value));
+            }
+        }
+        _ => {}
+    }
+}
+
+fn of_json(value: serde_json::Value) -> Value {
+    match value {
+        serde_json::Value::String(text) => Value::Text(text),
+        serde_json::Value::Bool(value) => Value::Bool(value),
+        other => match (other.as_i64(), other.as_u64(), other.as_f64()) {
+            (Some(number), _, _) => Value::I64(number),
+            (_, Some(number), _) => Value::U64(number),
+            (_, _, Some(number)) => Value::F64(number),
+            _ => Value::Json(other.to_string()),
+        },
+    }
+}
+
+/// Tags as a JSON or Debug list of texts, else split at commas and trimmed.
+fn tags(value: ValueRef<'_>, mut tag: impl FnMut(&str)) {
+    let Some(text) = read::text(value) else { return };
+    let list: Option<Vec<Cow<'_, str>>> = if text.trim_start().starts_with('[') {
+        serde_json::from_str(&text).ok()
+    } else {
+        None
+    };
+    match list {
+        Some(list) => list.iter().for_each(|one| tag(one.trim())),
+        None => text.split(',').for_each(|one| tag(one.trim())),
+    }
+}

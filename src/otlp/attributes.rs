@@ -1,0 +1,225 @@
+//! A list of attributes, written in place.
+//!
+//! What every destination needs holds here: an attribute has a key and a value, no list is empty, and a key stands
+//! once in its list. (One attribute without a value and Langfuse's server loses the whole request after its 200.)
+//!
+//! Source: open-telemetry/opentelemetry-proto v1, `common.proto`.
+
+use std::fmt::Display;
+use std::io::Write as _;
+
+use smallvec::SmallVec;
+
+use super::protobuf::{self, Number};
+use crate::model::ValueRef;
+
+/// A list of attributes that is being written: of the resource, of a span or of an event.
+///
+/// A key that the list has already is left out: say the best first. So is an empty key.
+pub(crate) struct Attributes<'a> {
+    pub(super) out: &'a mut Vec<u8>,
+    /// The number of the list in its message.
+    field: Number,
+    keys: Keys,
+}
+
+impl<'a> Attributes<'a> {
+    pub(super) fn new(out: &'a mut Vec<u8>, field: Number) -> Self {
+        Self {
+            out,
+            field,
+            keys: Keys::default(),
+        }
+    }
+
+    /// Adds a value with its type. An integer beyond 64 signed bits is its decimal text, an error its `Display` text.
+    pub(crate) fn put<'k>(&mut self, key: impl Into<Key<'k>>, value: ValueRef<'_>) {
+        let key = key.into();
+        match value {
+            ValueRef::Bool(value) => self.number(key, field::BOOL_VALUE, value.into()),
+            ValueRef::I64(value) => self.integer(key, value),
+            ValueRef::U64(value) => self.integer(key, value),
+            ValueRef::I128(value) => self.integer(key, value),
+            ValueRef::U128(value) => self.integer(key, value),
+            ValueRef::F64(value) => {
+                if self.begin(key, 1 + size_of::<f64>()) {
+                    protobuf::fixed64(self.out, field::DOUBLE_VALUE, value.to_bits());
+                }
+            }
+            ValueRef::Text(text) | ValueRef::Debug(text) | ValueRef::Json(text) | ValueRef::Error(text) => {
+                self.text(key, text);
+            }
+            ValueRef::Bytes(bytes) => self.bytes(key, field::BYTES_VALUE, bytes),
+        }
+    }
+
+    /// Adds text.
+    pub(crate) fn text<'k>(&mut self, key: impl Into<Key<'k>>, text: &str) {
+        self.bytes(key.into(), field::STRING_VALUE, text.as_bytes());
+    }
+
+    /// Adds text that `write` appends to the body in place. It must be UTF-8.
+    pub(crate) fn text_with<'k>(&mut self, key: impl Into<Key<'k>>, write: impl FnOnce(&mut Vec<u8>)) {
+        self.nested(key.into(), |out| {
+            protobuf::nested(out, field::STRING_VALUE, write)
+        });
+    }
+
+    /// Adds a list of texts, unless it is empty.
+    pub(crate) fn texts<'k, 't>(
+        &mut self,
+        key: impl Into<Key<'k>>,
+        texts: impl IntoIterator<Item = &'t str>,
+    ) {
+        let mut texts = texts.into_iter().peekable();
+        if texts.peek().is_none() {
+            return;
+        }
+        self.nested(key.into(), |out| {
+            protobuf::nested(out, field::ARRAY_VALUE, |out| {
+                for text in texts {
+                    let len = 1 + protobuf::varint_len(text.len() as u64) + text.len();
+                    protobuf::length(out, field::ARRAY_VALUES, len);
+                    protobuf::bytes(out, field::STRING_VALUE, text.as_bytes());
+                }
+            });
+        });
+    }
+
+    fn integer(&mut self, key: Key<'_>, number: impl TryInto<i64> + Display + Copy) {
+        match number.try_into() {
+            // Two's complement in 64 bits, as protobuf has its `int64`.
+            Ok(number) => self.number(key, field::INT_VALUE, number as u64),
+            // Writing to a vector does not fail.
+            Err(_) => self.text_with(key, |out| drop(write!(out, "{number}"))),
+        }
+    }
+
+    fn number(&mut self, key: Key<'_>, kind: Number, number: u64) {
+        if self.begin(key, 1 + protobuf::varint_len(number)) {
+            protobuf::number(self.out, kind, number);
+        }
+    }
+
+    fn bytes(&mut self, key: Key<'_>, kind: Number, bytes: &[u8]) {
+        let len = 1 + protobuf::varint_len(bytes.len() as u64) + bytes.len();
+        if self.begin(key, len) {
+            protobuf::bytes(self.out, kind, bytes);
+        }
+    }
+
+    /// Writes all of an attribute up to its value, which is `len` bytes long and up to the caller; unless the key is
+    /// empty or taken.
+    fn begin(&mut self, key: Key<'_>, len: usize) -> bool {
+        let key_len = 1 + protobuf::varint_len(key.len() as u64) + key.len();
+        let value_len = 1 + protobuf::varint_len(len as u64) + len;
+        if !self.keys.is_new(key, self.out) {
+            return false;
+        }
+        protobuf::length(self.out, self.field, key_len + value_len);
+        self.keys.write(key, self.out);
+        protobuf::length(self.out, field::VALUE, len);
+        true
+    }
+
+    /// Like [`begin`](Self::begin), with a value whose length is not known.
+    fn nested(&mut self, key: Key<'_>, write: impl FnOnce(&mut Vec<u8>)) {
+        let Self { out, field, keys } = self;
+        if !keys.is_new(key, out) {
+            return;
+        }
+        protobuf::nested(out, *field, |out| {
+            keys.write(key, out);
+            protobuf::nested(out, field::VALUE, write);
+        });
+    }
+}
+
+/// The key of an attribute: one text, or a prefix and what follows it.
+#[derive(Clone, Copy)]
+pub(crate) struct Key<'a> {
+    prefix: &'a str,
+    rest: &'a str,
+}
+
+impl Key<'_> {
+    fn len(self) -> usize {
+        self.prefix.len() + self.rest.len()
+    }
+
+    fn is(self, written: &[u8]) -> bool {
+        written.len() == self.len()
+            && written.starts_with(self.prefix.as_bytes())
+            && written.ends_with(self.rest.as_bytes())
+    }
+
+    /// A bit that equal keys share, and most others do not.
+    fn bit(self) -> u64 {
+        let end = self.rest.bytes().rev().chain(self.prefix.bytes().rev()).take(4);
+        let sum = end.fold(self.len(), |sum, byte| {
+            sum.wrapping_mul(31).wrapping_add(byte.into())
+        });
+        1 << (sum % 64)
+    }
+}
+
+impl<'a> From<&'a str> for Key<'a> {
+    fn from(key: &'a str) -> Self {
+        Self {
+            prefix: "",
+            rest: key,
+        }
+    }
+}
+
+impl<'a> From<(&'a str, &'a str)> for Key<'a> {
+    fn from((prefix, rest): (&'a str, &'a str)) -> Self {
+        Self { prefix, rest }
+    }
+}
+
+/// The keys of a list: where each stands in the body.
+#[derive(Default)]
+struct Keys {
+    /// The bits of all of them: a key whose bit is not here is new.
+    bits: u64,
+    places: SmallVec<[(usize, usize); 32]>,
+}
+
+impl Keys {
+    /// Whether a key may be written: it is not empty and not there.
+    fn is_new(&self, key: Key<'_>, out: &[u8]) -> bool {
+        let taken = || {
+            self.places
+                .iter()
+                .any(|(from, to)| out.get(*from..*to).is_some_and(|written| key.is(written)))
+        };
+        key.len() > 0 && (self.bits & key.bit() == 0 || !taken())
+    }
+
+    fn write(&mut self, key: Key<'_>, out: &mut Vec<u8>) {
+        protobuf::length(out, field::KEY, key.len());
+        let from = out.len();
+        out.extend_from_slice(key.prefix.as_bytes());
+        out.extend_from_slice(key.rest.as_bytes());
+        self.bits |= key.bit();
+        self.places.push((from, out.len()));
+    }
+}
+
+/// Field numbers, message by message.
+mod field {
+    use super::Number;
+
+    pub(super) const KEY: Number = 1;
+    pub(super) const VALUE: Number = 2;
+
+    pub(super) const STRING_VALUE: Number = 1;
+    pub(super) const BOOL_VALUE: Number = 2;
+    pub(super) const INT_VALUE: Number = 3;
+    pub(super) const DOUBLE_VALUE: Number = 4;
+    pub(super) const ARRAY_VALUE: Number = 5;
+    pub(super) const BYTES_VALUE: Number = 7;
+
+    pub(super) const ARRAY_VALUES: Number = 1;
+}

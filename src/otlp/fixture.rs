@@ -1,0 +1,1 @@
+//! Observations made by hand, and bodies read back, for the tests of both dialects.

@@ -1,0 +1,110 @@
+//! The few words of protobuf that an export request needs, written to a growing buffer.
+//!
+//! Source: protobuf.dev, "Encoding".
+
+/// The number of a field in its message.
+pub(super) type Number = u8;
+
+/// Writes a number, seven bits a byte.
+pub(super) fn varint(out: &mut Vec<u8>, mut number: u64) {
+    while number >= 0x80 {
+        out.push(number as u8 | 0x80);
+        number >>= 7;
+    }
+    out.push(number as u8);
+}
+
+/// The bytes that a number takes as a varint.
+pub(super) fn varint_len(number: u64) -> usize {
+    (number | 1).ilog2() as usize / 7 + 1
+}
+
+/// Writes a field that is a varint.
+pub(super) fn number(out: &mut Vec<u8>, field: Number, number: u64) {
+    tag(out, field, 0);
+    varint(out, number);
+}
+
+/// Writes a field of eight bytes.
+pub(super) fn fixed64(out: &mut Vec<u8>, field: Number, number: u64) {
+    tag(out, field, 1);
+    out.extend_from_slice(&number.to_le_bytes());
+}
+
+/// Writes a field of four bytes.
+pub(super) fn fixed32(out: &mut Vec<u8>, field: Number, number: u32) {
+    tag(out, field, 5);
+    out.extend_from_slice(&number.to_le_bytes());
+}
+
+/// Writes a field that is text or bytes.
+pub(super) fn bytes(out: &mut Vec<u8>, field: Number, bytes: &[u8]) {
+    length(out, field, bytes.len());
+    out.extend_from_slice(bytes);
+}
+
+/// Begins a field of known length, which the caller writes.
+pub(super) fn length(out: &mut Vec<u8>, field: Number, length: usize) {
+    tag(out, field, 2);
+    varint(out, length as u64);
+}
+
+/// Writes a field whose length is known only when it is written: a message, or text made in place.
+///
+/// Its length is a varint padded to [`PADDED`] bytes, which every decoder takes; so nothing is measured beforehand
+/// and nothing moves afterwards.
+pub(super) fn nested(out: &mut Vec<u8>, field: Number, write: impl FnOnce(&mut Vec<u8>)) {
+    tag(out, field, 2);
+    let at = out.len();
+    out.extend_from_slice(&[0; PADDED]);
+    write(out);
+    let Some((length, body)) = out.get_mut(at..).and_then(|rest| rest.split_first_chunk_mut()) else {
+        return;
+    };
+    *length = padded(body.len());
+}
+
+/// The bytes of a padded length: 35 bits of it, a thousand times the largest batch.
+const PADDED: usize = 5;
+
+fn padded(length: usize) -> [u8; PADDED] {
+    let mut left = length as u64;
+    let mut bytes = [0; PADDED];
+    for byte in &mut bytes {
+        *byte = left as u8 | 0x80;
+        left >>= 7;
+    }
+    bytes[PADDED - 1] &= 0x7f;
+    bytes
+}
+
+fn tag(out: &mut Vec<u8>, field: Number, wire: u8) {
+    varint(out, u64::from(field) << 3 | u64::from(wire));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_varint_is_as_long_as_it_says_and_comes_back() {
+        for shift in 0..64 {
+            for number in [1_u64 << shift, (1 << shift) - 1, u64::MAX >> shift] {
+                let mut out = Vec::new();
+                varint(&mut out, number);
+                assert_eq!(out.len(), varint_len(number), "{number}");
+                assert_eq!(prost::encoding::decode_varint(&mut out.as_slice()), Ok(number));
+            }
+        }
+    }
+
+    #[test]
+    fn a_padded_length_comes_back() {
+        for length in [0, 1, 127, 128, 16_384, 1 << 28, u32::MAX as usize] {
+            assert_eq!(
+                prost::encoding::decode_varint(&mut padded(length).as_slice()),
+                Ok(length as u64)
+            );
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! Input, output, arguments and metadata.
+
+use crate::field::{Role, Trust};
+use crate::model::{Content, Entry, Kind, Reading, Recorded, Use, ValueRef};
+use crate::read::text;
+
+/// Scalar arguments up to this length are metadata too: Langfuse filters on those.
+const SHORT: usize = 200;
+
+pub(super) fn read(recorded: &Recorded, reading: &mut Reading) {
+    let input = input(recorded, reading);
+    let output = output(recorded, reading, input.is_some());
+    for index in [input, output].into_iter().flatten() {
+        if let Some(used) = reading.uses.get_mut(index) {
+            used.counts = true;
+        }
+    }
+    reading.input = input.map_or(Content::None, Content::Field);
+    reading.output = output.map_or(Content::None, Content::Field);
+    let whole = input
+        .and_then(|index| recorded.fields.entries().get(index))
+        .map(|entry| recorded.fields.value(entry));
+    let mut arguments = false;
+    for (entry, used) in recorded.fields.entries().iter().zip(&mut reading.uses) {
+        if used.hidden || used.counts || entry.head.owner != 0 {
+            used.metadata |= used.counts && is_shown_although_it_counts(entry);
+            continue;
+        }
+        let value = recorded.fields.value(entry);
+        if !is_argument(recorded, entry) {
+            used.metadata = true;
+        } else if let Some(whole) = whole {
+            used.metadata = whole != value;
+        } else {
+            arguments = true;
+            (used.argument, used.metadata) = (true, is_short(value));
+        }
+    }
+    if arguments {
+        reading.input = Content::Arguments;
+    }
+    let capture = Capture::of(recorded);
+    if !capture.input {
+        withhold(recorded, reading, |entry, used| {
+            used.argument || entry.head.role.is_input()
+        });
+        reading.input = Content::None;
+    }
+    if !capture.output {
+        withhold(recorded, reading, |entry, _| entry.head.role.is_output());
+        reading.output = Content::None;
+    }
+}
+
+/// The field that is the input itself: the most trusted; one recorded later before one given at creation;
+/// `input`, `messages`, `prompt`.
+fn input(recorded: &Recorded, reading: &Reading) -> Option<usize> {
+    candidates(recorded, reading)
+        .filter_map(|(index, entry)| {
+            let rank = [Role::Prompt, Role::Messages, Role::Input]
+                .iter()
+                .position(|role| *role == entry.head.role)?;
+            Some((entry.head.trust, entry.head.late, rank, index))
+        })
+        .max()
+        .map(|(.., index)| index)
+}
+
+/// The field that is the output: recorded later; what the function returned; given at creation, which counts only
+/// beside something that makes it one.
+fn output(recorded: &Recorded, reading: &Reading, has_input: bool) -> Option<usize> {
+    let is_said = |(entry, used): (&Entry, &Use)| {
+        used.counts && matches!(entry.head.role, Role::Type | Role::Operation)
+    };
+    let beside = has_input
+        || recorded.kind == Kind::Generation
+        || recorded.fields.entries().iter().zip(&reading.uses).any(is_said);
+    candidates(recorded, reading)
+        .filter(|(_, entry)| entry.head.role.is_output())
+        .filter_map(|(index, entry)| {
+            let head = entry.head;
+            let class = match head.role {
+                Role::Return => 1,
+                _ if head.late || head.trust > Trust::Plain => 2,
+                _ if beside => 0,
+                _ => return None,
+            };
+            Some((class, head.trust, index))
+        })
+        .max()
+        .map(|(.., index)| index)
+}
+
+fn candidates<'a>(recorded: &'a Recorded, reading: &'a Reading) -> impl Iterator<Item = (usize, &'a Entry)> {
+    let entries = recorded.fields.entries().iter().zip(&reading.uses).enumerate();
+    entries
+        .filter(|(_, (entry, used))| entry.head.owner == 0 && !used.hidden)
+        .map(|(index, (entry, _))| (index, entry))
+}
+
+/// `tracing` gives no mark that tells an argument from a field: an undotted one with a value at creation is one.
+fn is_argument(recorded: &Recorded, entry: &Entry) -> bool {
+    !entry.head.late && !recorded.names(entry).0.contains('.')
+}
+
+fn is_short(value: ValueRef<'_>) -> bool {
+    match value {
+        ValueRef::Json(_) => false,
+        value => value.as_str().is_none_or(|text| text.len() <= SHORT),
+    }
+}
+
+/// Roles that say something no other place of Langfuse shows.
+fn is_shown_although_it_counts(entry: &Entry) -> bool {
+    matches!(
+        entry.head.role,
+        Role::Metadata | Role::MetadataObject | Role::Tool
+    )
+}
+
+/// `langfuse.capture`: which content of this span may be kept. Nothing said, or no such word: both.
+struct Capture {
+    input: bool,
+    output: bool,
+}
+
+impl Capture {
+    fn of(recorded: &Recorded) -> Self {
+        let entries = recorded.fields.entries().iter();
+        let word = entries.rev().find(|entry| entry.head.role == Role::Capture);
+        let word = word.and_then(|entry| text(recorded.fields.value(entry)));
+        match word.as_deref() {
+            Some("none") => Self {
+                input: false,
+                output: false,
+            },
+            Some("input") => Self {
+                input: true,
+                output: false,
+            },
+            Some("output") => Self {
+                input: false,
+                output: true,
+            },
+            _ => Self {
+                input: true,
+                output: true,
+            },
+        }
+    }
+}
+
+fn withhold(recorded: &Recorded, reading: &mut Reading, which: impl Fn(&Entry, Use) -> bool) {
+    for (entry, used) in recorded.fields.entries().iter().zip(&mut reading.uses) {
+        if which(entry, *used) {
+            *used = Use {
+                hidden: true,
+                ..Use::default()
+            };
+        }
+    }
+}

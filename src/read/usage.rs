@@ -1,0 +1,141 @@
+//! Tokens and cost, from numbers under many names.
+
+use serde_json::Value as Json;
+
+use crate::field::{Role, Trust};
+use crate::model::{Cost, Entry, Reading, Recorded, Usage, ValueRef};
+
+/// Details of OpenAI's answer and the bucket that each is.
+const OPENAI_DETAILS: &[(&str, &str, &str)] = &[
+    ("prompt_tokens_details", "cached_tokens", "input_cached_tokens"),
+    ("prompt_tokens_details", "audio_tokens", "input_audio_tokens"),
+    ("input_tokens_details", "cached_tokens", "input_cached_tokens"),
+    (
+        "completion_tokens_details",
+        "reasoning_tokens",
+        "output_reasoning_tokens",
+    ),
+    ("completion_tokens_details", "audio_tokens", "output_audio_tokens"),
+    (
+        "output_tokens_details",
+        "reasoning_tokens",
+        "output_reasoning_tokens",
+    ),
+];
+
+/// The names that a usage object has for its main buckets.
+const MAIN: &[(&str, &str)] = &[
+    ("prompt_tokens", "input"),
+    ("input_tokens", "input"),
+    ("completion_tokens", "output"),
+    ("output_tokens", "output"),
+    ("total_tokens", "total"),
+];
+
+pub(super) fn read(recorded: &Recorded, reading: &mut Reading) {
+    // Two vocabularies are never added up: the most trusted one is the usage.
+    reading.usage = match most_trusted(recorded, reading, &[Role::Usage, Role::UsageDetails]) {
+        Some(trust) => usage(recorded, reading, trust),
+        None => Usage::default(),
+    };
+    reading.cost = match most_trusted(recorded, reading, &[Role::Cost, Role::CostDetails]) {
+        Some(trust) => cost(recorded, reading, trust).with_total(),
+        None => Cost::default(),
+    };
+}
+
+fn most_trusted(recorded: &Recorded, reading: &Reading, roles: &[Role]) -> Option<Trust> {
+    counting(recorded, reading)
+        .filter(|(entry, _)| roles.contains(&entry.head.role))
+        .map(|(entry, _)| entry.head.trust)
+        .max()
+}
+
+fn usage(recorded: &Recorded, reading: &Reading, trust: Trust) -> Usage {
+    let mut usage = Usage::default();
+    let mut disjoint = None;
+    for (entry, value) in counting(recorded, reading).filter(|(entry, _)| entry.head.trust == trust) {
+        match entry.head.role {
+            Role::Usage => {
+                if let Some(tokens) = value.as_count() {
+                    usage.set(recorded.names(entry).1.to_owned().into(), tokens);
+                }
+            }
+            Role::UsageDetails => disjoint = object(value).map(|object| details(&object)).or(disjoint),
+            _ => {}
+        }
+    }
+    disjoint.unwrap_or_else(|| usage.into_disjoint())
+}
+
+/// A usage object: in OpenAI's shape its details are part of the main counts, in any other shape the buckets are
+/// taken for disjoint, as the server takes them.
+fn details(object: &serde_json::Map<String, Json>) -> Usage {
+    let mut usage = Usage::default();
+    let reported = object.keys().any(|key| MAIN.iter().any(|(name, _)| name == key));
+    for (key, value) in object {
+        let bucket = MAIN
+            .iter()
+            .find(|(name, _)| name == key)
+            .map_or(key.as_str(), |(_, bucket)| bucket);
+        // A cost among the tokens is cost.
+        if let Some(tokens) = count(value).filter(|_| !key.contains("cost")) {
+            usage.set(bucket.to_owned().into(), tokens);
+        }
+    }
+    for (outer, inner, bucket) in OPENAI_DETAILS {
+        let tokens = object
+            .get(*outer)
+            .and_then(|details| details.get(inner))
+            .and_then(count);
+        if let Some(tokens) = tokens.filter(|tokens| *tokens > 0) {
+            usage.set((*bucket).into(), tokens);
+        }
+    }
+    if reported {
+        usage.into_disjoint()
+    } else {
+        usage.with_total()
+    }
+}
+
+fn count(value: &Json) -> Option<u64> {
+    value.as_u64().or_else(|| value.as_str()?.trim().parse().ok())
+}
+
+fn cost(recorded: &Recorded, reading: &Reading, trust: Trust) -> Cost {
+    let mut cost = Cost::default();
+    for (entry, value) in counting(recorded, reading).filter(|(entry, _)| entry.head.trust == trust) {
+        match entry.head.role {
+            Role::Cost => {
+                if let Some(dollars) = value.as_number() {
+                    cost.set("total".into(), dollars);
+                }
+            }
+            Role::CostDetails => {
+                for (part, dollars) in object(value).unwrap_or_default() {
+                    let dollars = dollars.as_f64().or_else(|| dollars.as_str()?.trim().parse().ok());
+                    if let Some(dollars) = dollars {
+                        cost.set(part.into(), dollars);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    cost
+}
+
+fn object(value: ValueRef<'_>) -> Option<serde_json::Map<String, Json>> {
+    serde_json::from_str(value.as_str()?).ok()
+}
+
+fn counting<'a>(
+    recorded: &'a Recorded,
+    reading: &'a Reading,
+) -> impl Iterator<Item = (&'a Entry, ValueRef<'a>)> {
+    let entries = recorded.fields.entries().iter().zip(&reading.uses);
+    entries
+        .filter(|(_, used)| used.counts)
+        .map(|(entry, _)| (entry, recorded.fields.value(entry)))
+}
