@@ -8,6 +8,7 @@ use base64::Engine as _;
 use crate::env::{FromEnv, Variables};
 use crate::error::{Error, Kind};
 use crate::http::{BadUrl, Endpoint};
+use crate::langfuse::environment::normalise;
 
 /// Where traces go in Langfuse, and how.
 #[derive(Clone, PartialEq, Debug)]
@@ -126,13 +127,10 @@ impl Deployment {
     pub(crate) fn from_env(variables: &Variables) -> FromEnv<Self> {
         let environment = variables.get(ENVIRONMENT);
         let mut messages = Vec::new();
-        let known = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-        if environment
-            .as_deref()
-            .is_some_and(|name| !name.bytes().all(known))
-        {
+        let is_lost = |name: &str| normalise(name) == "default" && !name.eq_ignore_ascii_case("default");
+        if environment.as_deref().is_some_and(is_lost) {
             messages.push(format!(
-                "{ENVIRONMENT} has more than letters, digits, - and _: Langfuse shows its traces under `default`"
+                "{ENVIRONMENT} is no name of letters, digits, - and _: Langfuse shows its traces under `default`"
             ));
         }
         let release = variables.get(RELEASE);
@@ -468,9 +466,10 @@ mod tests {
         assert_eq!(
             read(&[(ENVIRONMENT, "prod.eu")]).messages,
             [
-                "LANGFUSE_TRACING_ENVIRONMENT has more than letters, digits, - and _: Langfuse shows its traces under `default`"
+                "LANGFUSE_TRACING_ENVIRONMENT is no name of letters, digits, - and _: Langfuse shows its traces under `default`"
             ]
         );
+        assert!(read(&[(ENVIRONMENT, "Default")]).messages.is_empty());
         assert_eq!(read(&[]).settings, Deployment::default());
     }
 
