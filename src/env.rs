@@ -25,13 +25,21 @@ pub(crate) struct FromEnv<T> {
 impl Variables {
     /// Those of this process. A value that is not Unicode counts as unset.
     pub(crate) fn system() -> Self {
+        Self {
+            look_up: Arc::new(|name| std::env::var(name).ok()),
+            ..Self::none()
+        }
+    }
+
+    /// None at all, for this program.
+    pub(crate) fn none() -> Self {
         let program = std::env::current_exe().ok();
         let program = program
             .as_deref()
             .and_then(|path| path.file_stem()?.to_str())
             .map(str::to_owned);
         Self {
-            look_up: Arc::new(|name| std::env::var(name).ok()),
+            look_up: Arc::new(|_| None),
             program,
         }
     }

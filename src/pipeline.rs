@@ -22,7 +22,7 @@ use tokio::sync::oneshot;
 
 use crate::diag::Diagnostics;
 use crate::error::{Error, Kind};
-use crate::export::Exporter;
+use crate::export::{Exporter, Scope};
 use crate::id::Ids;
 use crate::ledger::{Account, Ledger};
 use crate::model::Lanes;
@@ -32,7 +32,7 @@ use crate::sink;
 use self::backoff::Backoff;
 use self::lane::{Lane, Plan};
 use self::queue::Bounds;
-pub(crate) use self::queue::{Hidden, Queue, Scope};
+pub(crate) use self::queue::{Hidden, Queue};
 pub use self::report::{FlushReport, LaneReport};
 use self::worker::{Flush, Message, Post, Reply, Worker};
 

@@ -9,20 +9,12 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::diag::Diagnostics;
+use crate::export::Scope;
 use crate::ledger::{Account, Ledger, Loss, Posting};
 use crate::model::{Callsite, Fields, Lane as Number, Lanes, Recorded};
 use crate::pipeline::say;
 use crate::pipeline::worker::Message;
 use crate::sink::Sink;
-
-/// Which spans a lane shows.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Scope {
-    /// All that are recorded: OTLP.
-    Everything,
-    /// Those that are no mere plumbing: Langfuse, the console, tests.
-    Observations,
-}
 
 /// How much the queue keeps, what the worker has in hand among it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

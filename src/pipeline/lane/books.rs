@@ -8,9 +8,10 @@ use tokio::sync::mpsc::unbounded_channel;
 
 use super::*;
 use crate::diag::Diagnostics;
+use crate::export::Scope;
 use crate::ledger::Account;
 use crate::model::{Lanes, Recorded};
-use crate::pipeline::queue::{Bounds, Queue, Scope};
+use crate::pipeline::queue::{Bounds, Queue};
 use crate::read::Reader;
 use crate::sink::Sink as _;
 
