@@ -8,9 +8,11 @@ use percent_encoding::percent_decode_str;
 /// Looks variables up.
 #[derive(Clone)]
 pub(crate) struct Variables {
-    look_up: Arc<dyn Fn(&str) -> Option<String> + Send + Sync>,
+    look_up: Arc<LookUp>,
     program: Option<String>,
 }
+
+type LookUp = dyn Fn(&str) -> Option<String> + Send + Sync;
 
 /// What variables ask for, and a line for each that cannot be used: it names the variable and what follows. A line
 /// never holds a value, which may be a secret in the wrong place.

@@ -174,3 +174,53 @@ fn without_certificates(builder: reqwest::ClientBuilder) -> reqwest::ClientBuild
     let builder = builder.tls_certs_only([]);
     builder
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TIMEOUT: Duration = Duration::from_secs(5);
+
+    /// Runs with `--no-default-features --features rustls-no-provider`.
+    #[cfg(all(
+        feature = "rustls-no-provider",
+        not(any(feature = "rustls", feature = "native-tls"))
+    ))]
+    #[test]
+    fn a_missing_provider_is_an_error() {
+        for url in ["http://localhost", "https://h"] {
+            let error = Client::new(&Endpoint::parse(url).unwrap(), TIMEOUT).unwrap_err();
+            assert_eq!(error.to_string(), NO_PROVIDER);
+        }
+    }
+
+    /// Runs with `--no-default-features`.
+    #[cfg(not(any(feature = "rustls", feature = "native-tls", feature = "rustls-no-provider")))]
+    #[test]
+    fn without_tls_only_plain_http_is_spoken() {
+        let build = |url| Client::new(&Endpoint::parse(url).unwrap(), TIMEOUT);
+        assert!(build("http://h").is_ok());
+        assert_eq!(
+            build("https://h:8443/p").unwrap_err().to_string(),
+            "https://h:8443 needs one of tracing-llm's features `rustls`, `native-tls` and `rustls-no-provider`"
+        );
+    }
+
+    #[cfg(any(feature = "rustls", feature = "native-tls"))]
+    #[tokio::test]
+    async fn a_failed_handshake_sends_nothing() {
+        let receiver = crate::receiver::Receiver::otlp();
+        let endpoint = Endpoint::parse(&receiver.url().replace("http:", "https:")).unwrap();
+        let client = Client::new(&endpoint, TIMEOUT).unwrap();
+        let error = client
+            .post(&endpoint, HeaderMap::new(), Bytes::from_static(b"body"))
+            .await
+            .unwrap_err();
+        let start = format!("cannot connect to {}: ", receiver.address());
+        assert!(
+            matches!(&error, HttpError::NotSent(message) if message.starts_with(&start)),
+            "{error:?}"
+        );
+        assert!(receiver.requests().is_empty());
+    }
+}

@@ -74,7 +74,28 @@ mod tests {
 
     use super::*;
     use crate::export::Exported;
+    use crate::langfuse::dialect::LangfuseDialect;
     use crate::receiver::{Answer, Receiver};
+    use crate::testing::Capture;
+
+    #[tokio::test]
+    async fn a_batch_arrives() {
+        let capture = Capture::new();
+        capture.run(|| tracing::info_span!("outer").in_scope(|| drop(tracing::info_span!("inner"))));
+        let receiver = Receiver::langfuse();
+        let dialect = LangfuseDialect::new(Default::default(), Some("test"), None);
+        let settings = settings(&receiver.url(), Receiver::SECRET_KEY);
+        let mut exporter = LangfuseExporter::new(settings, Box::new(dialect)).unwrap();
+        assert_eq!(exporter.name(), "langfuse");
+        let batch = Batch::new(0, capture.observations());
+        assert_eq!(exporter.export(&batch).await, Ok(Exported::all()));
+        let spans = receiver.spans();
+        assert_eq!(
+            spans.iter().map(|span| span.name.as_str()).collect::<Vec<_>>(),
+            ["inner", "outer"]
+        );
+        assert_eq!(spans[0].parent_span_id, spans[1].span_id);
+    }
 
     #[tokio::test]
     async fn a_recorded_body_goes_where_langfuse_takes_it_under_exact_headers() {
@@ -164,7 +185,7 @@ mod tests {
     #[test]
     fn bodies_are_packed_unless_the_server_is_this_machine() {
         for (base, compression) in [
-            ("https://cloud.langfuse.com", Compression::Gzip),
+            ("http://langfuse.example", Compression::Gzip),
             ("http://10.0.0.7:3000/lf", Compression::Gzip),
             ("http://localhost:3000", Compression::None),
             ("http://[::1]:3000", Compression::None),

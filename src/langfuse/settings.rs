@@ -8,6 +8,7 @@ use base64::Engine as _;
 use crate::env::{FromEnv, Variables};
 use crate::error::{Error, Kind};
 use crate::http::{BadUrl, Endpoint};
+use crate::langfuse::environment::normalise;
 
 /// Where traces go in Langfuse, and how.
 #[derive(Clone, PartialEq, Debug)]
@@ -126,13 +127,10 @@ impl Deployment {
     pub(crate) fn from_env(variables: &Variables) -> FromEnv<Self> {
         let environment = variables.get(ENVIRONMENT);
         let mut messages = Vec::new();
-        let known = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-        if environment
-            .as_deref()
-            .is_some_and(|name| !name.bytes().all(known))
-        {
+        let is_lost = |name: &str| normalise(name) == "default" && !name.eq_ignore_ascii_case("default");
+        if environment.as_deref().is_some_and(is_lost) {
             messages.push(format!(
-                "{ENVIRONMENT} has more than letters, digits, - and _: Langfuse shows its traces under `default`"
+                "{ENVIRONMENT} is no name of letters, digits, - and _: Langfuse shows its traces under `default`"
             ));
         }
         let release = variables.get(RELEASE);
@@ -273,12 +271,15 @@ impl Reader<'_> {
 mod tests {
     use super::*;
 
+    type Pairs<'a> = &'a [(&'a str, &'a str)];
+    type Lines<'a> = &'a [&'a str];
+
     const KEYS: [(&str, &str); 2] = [(PUBLIC_KEY, "pk-lf-1"), (SECRET_KEY, "sk-lf-2")];
     const DEFAULTS: &str = "https://cloud.langfuse.com/ pk-lf-1:sk-lf-2 10s None None";
 
     #[test]
     fn without_keys_there_is_nothing_and_half_of_them_is_said() {
-        let table: [(&[(&str, &str)], &[&str]); 11] = [
+        let table: [(Pairs<'_>, Lines<'_>); 11] = [
             (&[], &[]),
             (&[(PUBLIC_KEY, " "), (SECRET_KEY, "\"\"")], &[]),
             (
@@ -327,7 +328,7 @@ mod tests {
     #[test]
     fn with_keys_variables_become_settings_or_one_line_each() {
         let at = |base: &str| format!("{base} pk-lf-1:sk-lf-2 10s None None");
-        let table: [(&[(&str, &str)], Option<String>, &[&str]); 20] = [
+        let table: [(Pairs<'_>, Option<String>, Lines<'_>); 20] = [
             (&[], Some(DEFAULTS.into()), &[]),
             (&[(BASE[0], "")], Some(DEFAULTS.into()), &[]),
             (
@@ -465,9 +466,10 @@ mod tests {
         assert_eq!(
             read(&[(ENVIRONMENT, "prod.eu")]).messages,
             [
-                "LANGFUSE_TRACING_ENVIRONMENT has more than letters, digits, - and _: Langfuse shows its traces under `default`"
+                "LANGFUSE_TRACING_ENVIRONMENT is no name of letters, digits, - and _: Langfuse shows its traces under `default`"
             ]
         );
+        assert!(read(&[(ENVIRONMENT, "Default")]).messages.is_empty());
         assert_eq!(read(&[]).settings, Deployment::default());
     }
 

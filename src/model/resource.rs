@@ -64,11 +64,14 @@ const SERVICE_NAME: &str = "OTEL_SERVICE_NAME";
 mod tests {
     use super::*;
 
+    type Pairs<'a> = &'a [(&'a str, &'a str)];
+    type Lines<'a> = &'a [&'a str];
+
     #[test]
     fn variables_become_attributes_or_one_line() {
         const LEFT_OUT: &str =
             "OTEL_RESOURCE_ATTRIBUTES cannot be read as key=value,key=value: all of it is left out";
-        let table: [(&[(&str, &str)], &str, &[&str]); 9] = [
+        let table: [(Pairs<'_>, &str, Lines<'_>); 9] = [
             (&[], "service.name=unknown_service:app", &[]),
             (&[(SERVICE_NAME, "\"shop\"")], "service.name=shop", &[]),
             (&[(SERVICE_NAME, "")], "service.name=unknown_service:app", &[]),

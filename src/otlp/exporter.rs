@@ -60,3 +60,36 @@ impl fmt::Debug for OtlpExporter {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::export::Exported;
+    use crate::otlp::dialect::GenAiDialect;
+    use crate::otlp::poster::Compression;
+    use crate::receiver::Receiver;
+    use crate::testing::Capture;
+
+    #[tokio::test]
+    async fn batches_arrive_one_after_the_other() {
+        for compression in [Compression::None, Compression::Gzip] {
+            let receiver = Receiver::otlp();
+            let mut settings = OtlpSettings::new(&format!("{}/v1/traces", receiver.url())).unwrap();
+            settings.compression = compression;
+            let dialect = GenAiDialect::new(Default::default(), false);
+            let mut exporter = OtlpExporter::new(settings, Box::new(dialect)).unwrap();
+            assert_eq!(exporter.name(), "otlp");
+            let capture = Capture::new();
+            for name in ["one", "two"] {
+                capture.run(|| drop(tracing::info_span!("step", otel.name = name)));
+                let last = capture.observations().pop().unwrap();
+                assert_eq!(
+                    exporter.export(&Batch::new(0, vec![last])).await,
+                    Ok(Exported::all())
+                );
+            }
+            let names: Vec<_> = receiver.spans().into_iter().map(|span| span.name).collect();
+            assert_eq!(names, ["one", "two"]);
+        }
+    }
+}

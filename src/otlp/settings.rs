@@ -247,9 +247,12 @@ impl Reader<'_> {
 mod tests {
     use super::*;
 
+    type Pairs<'a> = &'a [(&'a str, &'a str)];
+    type Lines<'a> = &'a [&'a str];
+
     #[test]
     fn variables_become_settings_or_one_line_each() {
-        let table: [(&[(&str, &str)], Option<&str>, &[&str]); 20] = [
+        let table: [(Pairs<'_>, Option<&str>, Lines<'_>); 20] = [
             (&[], Some("http://localhost:4318/v1/traces [] 10s None"), &[]),
             (
                 &[(ENDPOINT, "http://jaeger:4318")],
@@ -384,7 +387,7 @@ mod tests {
             otlp,
             console: false,
         };
-        let table: [(&[(&str, &str)], Destinations, &[&str]); 15] = [
+        let table: [(Pairs<'_>, Destinations, Lines<'_>); 15] = [
             (&[], open(false, false), &[]),
             (&[(ENDPOINT, "http://a")], open(true, false), &[]),
             (&[(TRACES_ENDPOINT, "http://a")], open(true, false), &[]),
