@@ -7,6 +7,7 @@
 )]
 
 mod app_plain;
+mod delivery;
 mod jaeger_harness;
 mod receiver;
 mod support;

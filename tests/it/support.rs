@@ -2,5 +2,6 @@
 
 pub(crate) mod facts;
 pub(crate) mod jaeger;
+pub(crate) mod lines;
 pub(crate) mod receiver;
 pub(crate) mod rows;
