@@ -11,18 +11,23 @@ use std::sync::Arc;
 /// ```text
 /// langfuse: 10 offered = 7 exported + 1 failed + 0 dropped + 2 queued
 /// otlp: 12 offered = 12 exported + 0 failed + 0 dropped + 0 queued, 4 sent again
-/// 1 open
+/// 1 open, 3 redacted
 /// ```
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 #[non_exhaustive]
 pub struct Ledger {
     accounts: Vec<Account>,
     open: u64,
+    redacted: u64,
 }
 
 impl Ledger {
-    pub(crate) fn new(accounts: Vec<Account>, open: u64) -> Self {
-        Self { accounts, open }
+    pub(crate) fn new(accounts: Vec<Account>, open: u64, redacted: u64) -> Self {
+        Self {
+            accounts,
+            open,
+            redacted,
+        }
     }
 
     /// One account for each destination, in the order in which they were opened.
@@ -42,6 +47,12 @@ impl Ledger {
     pub fn open(&self) -> u64 {
         self.open
     }
+
+    /// How many texts were taken out because they looked like credentials, before any destination saw them.
+    #[must_use]
+    pub fn redacted(&self) -> u64 {
+        self.redacted
+    }
 }
 
 impl fmt::Display for Ledger {
@@ -49,7 +60,11 @@ impl fmt::Display for Ledger {
         for account in &self.accounts {
             writeln!(f, "{account}")?;
         }
-        write!(f, "{} open", self.open)
+        write!(f, "{} open", self.open)?;
+        if self.redacted > 0 {
+            write!(f, ", {} redacted", self.redacted)?;
+        }
+        Ok(())
     }
 }
 
@@ -304,10 +319,10 @@ mod tests {
         account.post(Posting::Refused(Loss::Full));
         account.post(Posting::Resent(2));
         account.post(Posting::Exported(1));
-        let ledger = Ledger::new(vec![account], 4);
+        let ledger = Ledger::new(vec![account], 4, 1);
         assert_eq!(
             ledger.to_string(),
-            "otlp: 3 offered = 1 exported + 0 failed + 1 dropped + 1 queued, 2 sent again\n4 open"
+            "otlp: 3 offered = 1 exported + 0 failed + 1 dropped + 1 queued, 2 sent again\n4 open, 1 redacted"
         );
         assert_eq!(ledger.lane("otlp").map(Account::dropped_full), Some(1));
         assert!(ledger.lane("langfuse").is_none());

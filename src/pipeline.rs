@@ -4,6 +4,7 @@
 mod attempt;
 mod backoff;
 mod lane;
+mod posts;
 mod queue;
 mod report;
 mod worker;
@@ -31,10 +32,11 @@ use crate::sink;
 
 use self::backoff::Backoff;
 use self::lane::{Lane, Plan};
+use self::posts::{Post, Posts};
 use self::queue::Bounds;
 pub(crate) use self::queue::{Hidden, Queue};
 pub use self::report::{FlushReport, LaneReport};
-use self::worker::{Flush, Message, Post, Reply, Worker};
+use self::worker::{Flush, Message, Reply, Worker};
 
 /// The delivery of observations: flush it, shut it down, ask what became of them. Clones are handles to the same.
 #[derive(Clone)]
@@ -107,7 +109,8 @@ pub(crate) fn start(
     let queue = Queue::new(bounds, accounts, hidden, outbox.clone(), diagnostics.clone());
     let queue = Arc::new(queue);
     let posts = (0..).zip(lanes).map(|(number, spec)| spec.open(number, settings));
-    let worker = Worker::new(queue.clone(), inbox, outbox, posts.collect(), reader, diagnostics);
+    let posts = Posts::new(posts.collect(), queue.clone(), outbox, diagnostics.clone());
+    let worker = Worker::new(queue.clone(), inbox, posts, reader, diagnostics);
     spawn(worker)?;
     let pipeline = Pipeline {
         queue: queue.clone(),
@@ -129,26 +132,28 @@ impl Pipeline {
     ///
     /// It needs no runtime of yours, and any number may run at once.
     pub async fn flush(&self) -> FlushReport {
-        self.settle(self.flush_deadline, false).await
+        self.queue.wonder();
+        self.settle(self.flush_deadline, None).await
     }
 
     /// The same for code that is not async: blocks the thread, for at most `wait`. Inside a runtime, too, it does not
     /// panic, but it holds up the tasks of this thread.
     pub fn flush_blocking(&self, wait: Duration) -> FlushReport {
-        self.settle_blocking(wait, false)
+        self.queue.wonder();
+        self.settle_blocking(wait, None)
     }
 
     /// Sends everything that has ended, for at most `wait`, and ends the worker. What could not be sent by then, and
     /// what ends from now on, is dropped and counted.
     pub async fn shutdown(&self, wait: Duration) -> FlushReport {
-        self.queue.close(SHUT_DOWN);
-        self.settle(wait, true).await
+        self.queue.wonder();
+        self.settle(wait, Some(SHUT_DOWN)).await
     }
 
     /// The same for code that is not async: blocks the thread, for at most `wait`.
     pub fn shutdown_blocking(&self, wait: Duration) -> FlushReport {
-        self.queue.close(SHUT_DOWN);
-        self.settle_blocking(wait, true)
+        self.queue.wonder();
+        self.settle_blocking(wait, Some(SHUT_DOWN))
     }
 
     /// What became of every observation since the start.
@@ -157,7 +162,7 @@ impl Pipeline {
         self.queue.ledger()
     }
 
-    async fn settle(&self, wait: Duration, stop: bool) -> FlushReport {
+    async fn settle(&self, wait: Duration, stop: Option<&'static str>) -> FlushReport {
         let (sender, receiver) = oneshot::channel();
         let reply = Box::new(move |report| {
             let _ = sender.send(report);
@@ -169,7 +174,7 @@ impl Pipeline {
         receiver.await.unwrap_or_else(|_| self.known())
     }
 
-    fn settle_blocking(&self, wait: Duration, stop: bool) -> FlushReport {
+    fn settle_blocking(&self, wait: Duration, stop: Option<&'static str>) -> FlushReport {
         // A channel of std's: Tokio's panics when it blocks inside a runtime.
         let (sender, receiver) = sync_channel(1);
         let reply = Box::new(move |report| {
@@ -184,10 +189,13 @@ impl Pipeline {
     }
 
     /// Tells the worker. On the worker's own thread nobody can wait for it.
-    fn ask(&self, wait: Duration, stop: bool, reply: Reply) -> Result<(), FlushReport> {
+    fn ask(&self, wait: Duration, stop: Option<&'static str>, reply: Reply) -> Result<(), FlushReport> {
+        if let Some(line) = stop {
+            self.queue.close(line);
+        }
         self.queue.tell(Message::Flush(Flush {
             deadline: Instant::now().checked_add(wait),
-            stop,
+            stop: stop.is_some(),
             reply,
         }));
         if sink::is_ours() {
@@ -226,8 +234,7 @@ impl Drop for Guard {
         if self.queue.is_closed() {
             return;
         }
-        self.queue.close(GUARD_DROPPED);
-        let _ = self.settle_blocking(Self::DROP_DEADLINE, true);
+        let _ = self.settle_blocking(Self::DROP_DEADLINE, Some(GUARD_DROPPED));
     }
 }
 
@@ -342,9 +349,10 @@ fn runtime() -> std::io::Result<Runtime> {
 
 const THREAD: &str = "tracing-llm";
 
-const SHUT_DOWN: &str = "the pipeline was shut down";
+const SHUT_DOWN: &str = "the pipeline was shut down before the first span, so nothing is sent";
 
-const GUARD_DROPPED: &str = "the guard was dropped";
+const GUARD_DROPPED: &str = "the guard was dropped before the first span, so nothing is sent; keep it in a variable with \
+    a name until the end of `main`";
 
 const OWN_THREAD: &str = "not waited for: called on the pipeline's own thread";
 

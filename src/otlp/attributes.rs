@@ -61,7 +61,7 @@ impl<'a> Attributes<'a> {
     /// Adds text that `write` appends to the body in place. It must be UTF-8.
     pub(crate) fn text_with<'k>(&mut self, key: impl Into<Key<'k>>, write: impl FnOnce(&mut Vec<u8>)) {
         self.nested(key.into(), |out| {
-            protobuf::nested(out, field::STRING_VALUE, write)
+            protobuf::nested(out, field::STRING_VALUE, write);
         });
     }
 
@@ -149,16 +149,14 @@ impl Key<'_> {
 
     fn is(self, written: &[u8]) -> bool {
         written.len() == self.len()
-            && written.starts_with(self.prefix.as_bytes())
             && written.ends_with(self.rest.as_bytes())
+            && written.starts_with(self.prefix.as_bytes())
     }
 
     /// A bit that equal keys share, and most others do not.
     fn bit(self) -> u64 {
-        let end = self.rest.bytes().rev().chain(self.prefix.bytes().rev()).take(4);
-        let sum = end.fold(self.len(), |sum, byte| {
-            sum.wrapping_mul(31).wrapping_add(byte.into())
-        });
+        let last = self.rest.as_bytes().last().or(self.prefix.as_bytes().last());
+        let sum = self.len() * 13 + usize::from(*last.unwrap_or(&0));
         1 << (sum % 64)
     }
 }
@@ -200,7 +198,9 @@ impl Keys {
     fn write(&mut self, key: Key<'_>, out: &mut Vec<u8>) {
         protobuf::length(out, field::KEY, key.len());
         let from = out.len();
-        out.extend_from_slice(key.prefix.as_bytes());
+        if !key.prefix.is_empty() {
+            out.extend_from_slice(key.prefix.as_bytes());
+        }
         out.extend_from_slice(key.rest.as_bytes());
         self.bits |= key.bit();
         self.places.push((from, out.len()));

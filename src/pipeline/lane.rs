@@ -1,8 +1,10 @@
 //! One destination's way to the wire: batching, retry, splitting, counting. It does no I/O and asks no clock: it is told
 //! what happened and when, and says what to do.
 
+mod plan;
+
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::export::{Batch, ExportError, Exported, Verdict};
 use crate::ledger::{Loss, Posting};
@@ -10,20 +12,7 @@ use crate::model::{Lane as Number, Shared};
 use crate::pipeline::attempt::{Answer, Failure};
 use crate::pipeline::backoff::Backoff;
 
-/// What a lane keeps and when it sends.
-#[derive(Clone, Debug)]
-pub(crate) struct Plan {
-    /// So many observations are a full batch.
-    pub(crate) batch: usize,
-    /// A batch is full with so many bytes, too, and holds more only when a single observation does.
-    pub(crate) batch_bytes: usize,
-    /// A batch that is not full is sent after this long.
-    pub(crate) interval: Duration,
-    /// So many bytes are kept, those on their way among them.
-    pub(crate) bytes: usize,
-    /// So many observations are kept.
-    pub(crate) count: Option<usize>,
-}
+pub(crate) use self::plan::Plan;
 
 /// What happened.
 #[derive(Debug)]
@@ -91,12 +80,11 @@ pub(crate) struct Lane {
 }
 
 impl Lane {
-    pub(crate) fn new(number: Number, name: &str, mut plan: Plan, backoff: Backoff) -> Self {
-        plan.interval = plan.interval.min(LONGEST_INTERVAL);
+    pub(crate) fn new(number: Number, name: &str, plan: Plan, backoff: Backoff) -> Self {
         Self {
             number,
             name: name.to_owned(),
-            plan,
+            plan: plan.sound(),
             waiting: VecDeque::new(),
             waiting_bytes: 0,
             cut: Vec::new(),
@@ -153,7 +141,7 @@ impl Lane {
         let mut refused = Vec::new();
         for observation in observations {
             let weight = observation.weight();
-            if self.stopped || !self.has_room(weight) {
+            if self.stopped || !self.plan.has_room(self.held(), self.bytes, weight) {
                 refused.push(observation);
                 continue;
             }
@@ -166,11 +154,6 @@ impl Lane {
             self.due = Some(now + self.plan.interval);
         }
         self.refuse(refused, effects);
-    }
-
-    fn has_room(&self, weight: usize) -> bool {
-        self.bytes.saturating_add(weight) <= self.plan.bytes
-            && self.plan.count.is_none_or(|count| self.held() < count)
     }
 
     fn refuse(&mut self, refused: Vec<Shared>, effects: &mut Vec<Effect>) {
@@ -295,7 +278,7 @@ impl Lane {
         self.settled += observations.len() as u64;
         self.bytes = self.bytes.saturating_sub(weight(&observations));
         // Half free, not the first free byte: a lane at its limit would else speak with every batch.
-        if self.bytes <= self.plan.bytes / 2 && self.plan.count.is_none_or(|count| self.held() <= count / 2) {
+        if self.plan.is_half_empty(self.held(), self.bytes) {
             self.full = false;
         }
         effects.push(Effect::Done(observations));
@@ -334,15 +317,14 @@ impl Lane {
 
     fn is_due(&self, now: Instant) -> bool {
         !self.waiting.is_empty()
-            && (self.waiting.len() >= self.plan.batch
-                || self.waiting_bytes >= self.plan.batch_bytes
+            && (self.plan.is_batch(self.waiting.len(), self.waiting_bytes)
                 || self.settled < self.urgent
                 || self.due.is_none_or(|due| due <= now))
     }
 
     fn cut_portion(&mut self, now: Instant) -> Vec<Shared> {
         let (mut count, mut bytes) = (0, 0);
-        for observation in self.waiting.iter().take(self.plan.batch.max(1)) {
+        for observation in self.waiting.iter().take(self.plan.batch) {
             let weight = observation.weight();
             if count > 0 && bytes + weight > self.plan.batch_bytes {
                 break;
@@ -361,9 +343,6 @@ impl Lane {
         self.waiting.len() + self.cut.iter().map(Vec::len).sum::<usize>() + self.flying
     }
 }
-
-/// A day: a longer interval means "at a flush only", and time can be added to without care.
-const LONGEST_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
 
 fn weight(observations: &[Shared]) -> usize {
     observations.iter().map(|observation| observation.weight()).sum()

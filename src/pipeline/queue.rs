@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::mem;
+use std::ops::RangeFrom;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -36,9 +37,11 @@ pub(crate) struct Queue {
     open: AtomicI64,
     /// Something began or ended before the shutdown.
     seen: AtomicBool,
-    /// How the pipeline was shut down.
+    /// Since the shutdown: what to say when nothing had been seen before it.
     closed: OnceLock<&'static str>,
     said_closed: AtomicBool,
+    /// There has been a flush.
+    flushed: AtomicBool,
     spares: Mutex<Spares>,
     scopes: Vec<Scope>,
     hidden: Hidden,
@@ -52,6 +55,8 @@ struct State {
     /// What is kept here and in the worker's hand.
     kept: Kept,
     accounts: Vec<Account>,
+    /// How many texts were masked.
+    redacted: u64,
     /// How many were refused for lack of room since the worker last came.
     refused: usize,
     closed: bool,
@@ -61,6 +66,14 @@ struct State {
 struct Kept {
     bytes: usize,
     count: usize,
+}
+
+/// What the worker must be told of a new observation.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Call {
+    None,
+    Work,
+    Hurry,
 }
 
 /// Buffers to record into once more.
@@ -84,6 +97,7 @@ impl Queue {
             waiting: VecDeque::new(),
             kept: Kept::default(),
             accounts,
+            redacted: 0,
             refused: 0,
             closed: false,
         };
@@ -94,6 +108,7 @@ impl Queue {
             seen: AtomicBool::new(false),
             closed: OnceLock::new(),
             said_closed: AtomicBool::new(false),
+            flushed: AtomicBool::new(false),
             spares: Mutex::default(),
             scopes,
             hidden,
@@ -104,9 +119,13 @@ impl Queue {
 
     /// The books as they are at this moment.
     pub(crate) fn ledger(&self) -> Ledger {
-        let accounts = self.lock().accounts.clone();
         let open = self.open.load(Ordering::Relaxed);
-        Ledger::new(accounts, u64::try_from(open).unwrap_or(0))
+        let state = self.lock();
+        Ledger::new(
+            state.accounts.clone(),
+            u64::try_from(open).unwrap_or(0),
+            state.redacted,
+        )
     }
 
     /// Tells the worker something. One that has ended drops it.
@@ -114,9 +133,9 @@ impl Queue {
         let _ = self.worker.send(message);
     }
 
-    /// From now on what ends is dropped and counted. `how` is what a user reads when nothing had been seen before.
-    pub(crate) fn close(&self, how: &'static str) {
-        let _ = self.closed.set(how);
+    /// From now on what ends is dropped and counted. The line is said at the next span if there was none before.
+    pub(crate) fn close(&self, line: &'static str) {
+        let _ = self.closed.set(line);
         self.lock().closed = true;
     }
 
@@ -125,9 +144,12 @@ impl Queue {
         self.closed.get().is_some()
     }
 
-    /// Whether anything began or ended before it was closed.
-    pub(crate) fn has_seen(&self) -> bool {
-        self.seen.load(Ordering::Relaxed)
+    /// Says, at the first flush, if there was nothing to observe, what the usual reason is.
+    pub(crate) fn wonder(&self) {
+        let is_first = !self.flushed.swap(true, Ordering::Relaxed);
+        if is_first && !self.has_seen() && !self.scopes.is_empty() {
+            say(&self.diagnostics, NOTHING_SEEN);
+        }
     }
 
     /// Moves everything that waits into the worker's hand, and answers how many were refused since the last time.
@@ -145,11 +167,12 @@ impl Queue {
         mem::take(&mut state.refused)
     }
 
-    /// So much has left the worker's hand.
-    pub(crate) fn release(&self, bytes: usize, count: usize) {
-        let kept = &mut self.lock().kept;
-        kept.bytes = kept.bytes.saturating_sub(bytes);
-        kept.count = kept.count.saturating_sub(count);
+    /// So much has left the worker's hand, and so many texts of it were masked.
+    pub(crate) fn release(&self, bytes: usize, count: usize, redacted: usize) {
+        let mut state = self.lock();
+        state.kept.bytes = state.kept.bytes.saturating_sub(bytes);
+        state.kept.count = state.kept.count.saturating_sub(count);
+        state.redacted += redacted as u64;
     }
 
     /// Enters a posting in the account of one lane.
@@ -178,19 +201,20 @@ impl Queue {
         }
     }
 
+    fn has_seen(&self) -> bool {
+        self.seen.load(Ordering::Relaxed)
+    }
+
     /// Notes that there was something to observe, or says, once, that it came too late.
     fn notice(&self) {
-        let Some(how) = self.closed.get() else {
+        let Some(line) = self.closed.get() else {
             if !self.has_seen() {
                 self.seen.store(true, Ordering::Relaxed);
             }
             return;
         };
         if !self.has_seen() && !self.said_closed.swap(true, Ordering::Relaxed) {
-            say(
-                &self.diagnostics,
-                &format!("{how} before the first span, so nothing is sent"),
-            );
+            say(&self.diagnostics, line);
         }
     }
 
@@ -232,14 +256,20 @@ impl Sink for Queue {
 
     fn finish(&self, observation: Recorded) {
         self.notice();
-        let weight = observation.weight();
-        // What is refused comes out of the lock whole, to be freed outside.
-        let pushed = self.lock().push(observation, weight, self.bounds);
         self.open.fetch_sub(1, Ordering::Relaxed);
-        match pushed {
-            Ok(Some(message)) => self.tell(message),
-            Ok(None) => {}
-            Err(refused) => self.give_back(refused.fields),
+        let weight = observation.weight();
+        let mut state = self.lock();
+        let Some(call) = state.admit(observation.shown, weight, self.bounds) else {
+            // Freed outside the lock.
+            drop(state);
+            return self.give_back(observation.fields);
+        };
+        state.waiting.push_back(observation);
+        drop(state);
+        match call {
+            Call::None => {}
+            Call::Work => self.tell(Message::Work),
+            Call::Hurry => self.tell(Message::Hurry),
         }
     }
 
@@ -261,13 +291,8 @@ impl fmt::Debug for Queue {
 }
 
 impl State {
-    /// Keeps an observation and answers what the worker must be told, or gives it back, counted as dropped.
-    fn push(
-        &mut self,
-        observation: Recorded,
-        weight: usize,
-        bounds: Bounds,
-    ) -> Result<Option<Message>, Recorded> {
+    /// Makes room for one more and enters it, or enters that there is none.
+    fn admit(&mut self, shown: Lanes, weight: usize, bounds: Bounds) -> Option<Call> {
         let kept = self.kept.with(weight);
         let refused = if self.closed {
             Some(Loss::Shutdown)
@@ -278,23 +303,24 @@ impl State {
             None
         };
         if let Some(loss) = refused {
-            self.post_all(observation.shown, Posting::Refused(loss));
-            return Err(observation);
+            self.post_all(shown, Posting::Refused(loss));
+            return None;
         }
-        self.post_all(observation.shown, Posting::Offered);
+        self.post_all(shown, Posting::Offered);
         let was = mem::replace(&mut self.kept, kept);
-        let first = self.waiting.is_empty();
-        self.waiting.push_back(observation);
-        // The worker is woken once a batch, not once a span: a wake-up can be a system call.
-        Ok(match (kept.presses(bounds), first) {
-            (true, _) if first || !was.presses(bounds) => Some(Message::Hurry),
-            (false, true) => Some(Message::Work),
-            _ => None,
+        let is_first = self.waiting.is_empty();
+        // Once a batch, not once a span: a wake-up can be a system call.
+        Some(if kept.presses(bounds) && (is_first || !was.presses(bounds)) {
+            Call::Hurry
+        } else if is_first {
+            Call::Work
+        } else {
+            Call::None
         })
     }
 
     fn post_all(&mut self, lanes: Lanes, posting: Posting) {
-        let numbers: std::ops::RangeFrom<Number> = 0..;
+        let numbers: RangeFrom<Number> = 0..;
         for (lane, account) in numbers.zip(&mut self.accounts) {
             if lanes.contains(lane) {
                 account.post(posting);
@@ -329,6 +355,9 @@ const BUFFER_KEPT: usize = 64 * 1024;
 
 /// Buffers to be used again hold at most this together: 4 MiB, a thousand usual generations.
 const SPARES_KEPT: usize = 4 * 1024 * 1024;
+
+const NOTHING_SEEN: &str = "no span was seen before the first flush; a filter set for the whole subscriber, such as an \
+    EnvFilter without RUST_LOG, hides the level INFO";
 
 #[cfg(test)]
 mod tests {
@@ -400,7 +429,7 @@ mod tests {
         assert_eq!(told(&mut receiver), ["hurry"]);
         let mut hand = VecDeque::new();
         queue.take(&mut hand);
-        queue.release(one * 4, 4);
+        queue.release(one * 4, 4, 0);
         queue.finish(sample(&queue));
         assert_eq!(told(&mut receiver), ["work"]);
     }
@@ -431,23 +460,20 @@ mod tests {
     #[test]
     fn what_comes_after_the_end_is_counted_and_the_first_such_span_says_so() {
         let (queue, _, lines) = queue(ROOM);
-        queue.close("the guard was dropped");
+        queue.close("too late");
         queue.open();
         queue.finish(sample(&queue));
         queue.finish(sample(&queue));
         let ledger = queue.ledger();
         assert_eq!(ledger.lane("otlp").unwrap().dropped_at_shutdown(), 2);
-        assert_eq!(
-            *lines.lock().unwrap(),
-            ["the guard was dropped before the first span, so nothing is sent"]
-        );
+        assert_eq!(*lines.lock().unwrap(), ["too late"]);
     }
 
     #[test]
     fn a_span_before_the_end_keeps_the_end_quiet() {
         let (queue, _, lines) = queue(ROOM);
         queue.open();
-        queue.close("the guard was dropped");
+        queue.close("too late");
         queue.finish(sample(&queue));
         queue.open();
         assert!(lines.lock().unwrap().is_empty());

@@ -8,6 +8,8 @@ use std::sync::{Barrier, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 
 use tokio::sync::Semaphore;
+use tracing::Dispatch;
+use tracing::subscriber::NoSubscriber;
 
 use super::*;
 use crate::export::{Batch, ExportError, ExportFuture, Exported};
@@ -137,6 +139,15 @@ impl Bench {
     }
 }
 
+/// A guard that drops would wait five seconds for a destination that hangs.
+impl Drop for Bench {
+    fn drop(&mut self) {
+        if let Some(guard) = self.guard.take() {
+            let _ = guard.shutdown_blocking(SHORT);
+        }
+    }
+}
+
 /// Runs a future on this thread without any runtime.
 fn block_on<T>(future: impl Future<Output = T>) -> T {
     struct Unpark(thread::Thread);
@@ -228,16 +239,16 @@ fn a_dead_destination_leaves_the_other_complete() {
 #[test]
 fn a_hung_destination_costs_a_flush_its_deadline_and_no_more() {
     let bench = Bench::new([hung("langfuse"), good("otlp")]);
-    bench.end(3);
-    assert_eq!(
-        bench.flush(SHORT),
-        "langfuse 0 sent, 3 pending · otlp 3 sent · 0 lost"
-    );
-    bench.end(2);
-    assert_eq!(
-        bench.flush(SHORT),
-        "langfuse 0 sent, 5 pending · otlp 5 sent · 0 lost"
-    );
+    for (ended, expected) in [
+        (3, "langfuse 0 sent, 3 pending · otlp 3 sent · 0 lost"),
+        (5, "langfuse 0 sent, 5 pending · otlp 5 sent · 0 lost"),
+    ] {
+        bench.end(ended - bench.queue.ledger().lanes()[0].offered() as usize);
+        bench.flush(SHORT);
+        // On a busy machine that was too short for the other one, too, which has it soon after.
+        bench.until("otlp", |account| account.exported() == ended as u64);
+        assert_eq!(bench.flush(SHORT), expected);
+    }
     let report = block_on(bench.guard().shutdown(SHORT));
     assert_eq!(
         report.to_string(),
@@ -338,8 +349,8 @@ fn after_a_shutdown_nothing_waits() {
     let mut bench = Bench::new([hung("otlp")]);
     bench.end(3);
     let clone = Pipeline::clone(bench.guard());
-    let report = clone.shutdown_blocking(SHORT);
-    assert_eq!((report.lost(), report.pending()), (3, 0));
+    let _ = clone.shutdown_blocking(SHORT);
+    bench.until("otlp", |account| account.dropped() == 3);
     let begin = Instant::now();
     bench.end(1);
     let expected = "otlp 0 sent, 4 dropped · 4 lost";
@@ -456,8 +467,7 @@ fn what_an_exporter_does_is_not_observed() {
     let spec = fake("otlp", move |_| {
         let sender = sender.clone();
         Box::pin(async move {
-            let unheard =
-                tracing::dispatcher::get_default(|current| current.is::<tracing::subscriber::NoSubscriber>());
+            let unheard = tracing::dispatcher::get_default(Dispatch::is::<NoSubscriber>);
             let blocking = tokio::task::spawn_blocking(sink::is_ours).await;
             let name = thread::current().name().map(str::to_owned);
             let _ = sender.send((unheard, sink::is_ours(), blocking.unwrap_or(false), name));
@@ -483,6 +493,27 @@ fn spans_still_open_at_the_end_are_said() {
         bench.said(),
         ["shut down while 2 observations were open; they are not sent"]
     );
+}
+
+#[test]
+fn a_guard_that_nobody_kept_is_said_at_the_first_span() {
+    let mut bench = Bench::new([good("otlp")]);
+    drop(bench.guard.take());
+    assert!(bench.said().is_empty());
+    bench.end(2);
+    let said = bench.said();
+    assert_eq!(said.len(), 1);
+    assert!(said[0].starts_with("the guard was dropped before the first span"));
+}
+
+#[test]
+fn a_flush_that_finds_nothing_says_what_hides_it() {
+    let bench = Bench::new([good("otlp")]);
+    assert_eq!(bench.flush(LONG), "otlp 0 sent · 0 lost");
+    assert_eq!(bench.flush(LONG), "otlp 0 sent · 0 lost");
+    let said = bench.said();
+    assert_eq!(said.len(), 1);
+    assert!(said[0].starts_with("no span was seen before the first flush"));
 }
 
 #[test]

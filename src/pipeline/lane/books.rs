@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use proptest::prelude::*;
 use tokio::sync::mpsc::unbounded_channel;
@@ -10,7 +11,7 @@ use super::*;
 use crate::diag::Diagnostics;
 use crate::export::Scope;
 use crate::ledger::Account;
-use crate::model::{Lanes, Recorded};
+use crate::model::{Lanes, Observation, Recorded};
 use crate::pipeline::queue::{Bounds, Queue};
 use crate::read::Reader;
 use crate::sink::Sink as _;
@@ -141,7 +142,7 @@ impl House {
 
     fn read(&mut self, count: usize) {
         for recorded in self.hand.drain(..count.min(self.hand.len())).collect::<Vec<_>>() {
-            self.queue.release(recorded.weight(), 1);
+            self.queue.release(recorded.weight(), 1, 0);
             let observation = Shared::new(self.reader.read(recorded));
             for lane in 0..2 {
                 if observation.shown().contains(lane as Number) {
@@ -160,7 +161,7 @@ impl House {
                 Effect::Send(batch) => {
                     assert!(self.flying[lane].is_none(), "two batches at once");
                     assert!(!batch.is_empty() && batch.len() <= 8);
-                    let numbers: Vec<_> = batch.observations().map(|one| one.start_nanos()).collect();
+                    let numbers: Vec<_> = batch.observations().map(Observation::start_nanos).collect();
                     assert!(
                         numbers.is_sorted() && numbers[0] > self.done[lane],
                         "out of order"
@@ -198,6 +199,10 @@ impl House {
             assert!(lane.held() <= 20 && lane.bytes <= lane.plan.bytes);
             let waiting: usize = lane.waiting.iter().map(|one| one.weight()).sum();
             assert_eq!(lane.waiting_bytes, waiting);
+            let cut: usize = lane.cut.iter().map(|portion| weight(portion)).sum();
+            let flying = self.flying[number].iter().flat_map(Batch::observations);
+            let flying: usize = flying.map(Observation::weight).sum();
+            assert_eq!(lane.bytes, waiting + cut + flying);
             assert_eq!(lane.accepted - lane.settled, lane.held() as u64);
             // Whoever has something to send and nothing on its way wants to be woken.
             assert!(lane.held() == 0 || lane.flying > 0 || lane.wake_at().is_some());

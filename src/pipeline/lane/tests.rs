@@ -1,5 +1,7 @@
 //! A lane, stepped by hand under a clock of the test's.
 
+use std::time::Duration;
+
 use super::*;
 use crate::ledger::Account;
 use crate::model::{Lanes, Recorded};
@@ -258,6 +260,17 @@ fn a_full_lane_drops_the_newest_and_says_so_once_per_flood() {
     let mut bench = Bench::new(|plan| plan.count = Some(3));
     bench.offer(5);
     assert_eq!(bench.account.dropped_full(), 2);
+}
+
+#[test]
+fn a_small_lane_sends_before_it_is_full() {
+    let weight = sample().weight();
+    let mut bench = Bench::new(|plan| plan.bytes = weight * 4);
+    bench.offer(2);
+    assert_eq!(bench.sent, [2]);
+    let mut bench = Bench::new(|plan| plan.count = Some(4));
+    bench.offer(2);
+    assert_eq!(bench.sent, [2]);
 }
 
 #[test]
