@@ -8,10 +8,13 @@ use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderValue, RETRY_AFTER};
 /// An answer, with as much of its body as was asked for.
 #[derive(Clone, Debug)]
 pub(crate) struct Response {
+    /// What it says in short.
     pub(crate) status: StatusCode,
     /// How long the server asks to wait; at most [`LONGEST_WAIT`].
     pub(crate) retry_after: Option<Duration>,
+    /// What sort of body it has.
     pub(crate) content_type: Option<String>,
+    /// The body, perhaps cut.
     pub(crate) body: Vec<u8>,
 }
 
@@ -19,6 +22,7 @@ pub(crate) struct Response {
 pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(300);
 
 impl Response {
+    /// The answer with this status, these headers and as much of the body as was read.
     pub(crate) fn new(status: StatusCode, headers: &HeaderMap, body: Vec<u8>) -> Self {
         let content_type = headers.get(CONTENT_TYPE).and_then(text);
         Self {
@@ -49,6 +53,7 @@ fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     Some(wait.min(LONGEST_WAIT))
 }
 
+/// The value of a header, if it is text.
 fn text(value: &HeaderValue) -> Option<&str> {
     value.to_str().ok()
 }

@@ -98,6 +98,7 @@ impl Client {
         Ok(Response::new(answer.status(), answer.headers(), body))
     }
 
+    /// Tells what never left from what may have arrived, and says why in few words.
     fn explain(&self, endpoint: &Endpoint, error: &reqwest::Error) -> HttpError {
         let host = endpoint.host();
         if error.is_builder() {
@@ -164,6 +165,7 @@ fn check_tls(endpoint: &Endpoint) -> Result<(), Error> {
     Ok(())
 }
 
+/// What to do when rustls has nothing to encrypt with.
 const NO_PROVIDER: &str = "no crypto provider of rustls is installed, which the feature `rustls-no-provider` needs: \
      call `install_default()` of one before tracing-llm is built";
 

@@ -21,6 +21,7 @@ pub(crate) enum BadUrl {
 }
 
 impl Endpoint {
+    /// The endpoint that a text names.
     pub(crate) fn parse(text: &str) -> Result<Self, BadUrl> {
         let text = text.trim();
         let (scheme, _) = text.split_once("://").ok_or(BadUrl::NoScheme)?;
@@ -57,8 +58,16 @@ impl Endpoint {
         self
     }
 
+    /// The whole URL, with what is secret in it.
     pub(crate) fn url(&self) -> &Url {
         &self.0
+    }
+
+    /// What it has and does not show: the password and the values of the query.
+    pub(crate) fn secrets(&self) -> impl Iterator<Item = String> {
+        let password = self.0.password().map(str::to_owned);
+        let values = self.0.query_pairs().map(|(_, value)| value.into_owned());
+        password.into_iter().chain(values)
     }
 
     /// Whether the connection is encrypted.
@@ -85,6 +94,12 @@ impl Endpoint {
         }
     }
 
+    /// The port, the scheme's own if none is given.
+    pub(crate) fn port(&self) -> Option<u16> {
+        self.0.port_or_known_default()
+    }
+
+    /// The path, which begins with a slash.
     pub(crate) fn path(&self) -> &str {
         self.0.path()
     }

@@ -15,7 +15,9 @@ use crate::langfuse::environment::normalise;
 pub(crate) struct LangfuseSettings {
     /// The server, without the paths of its API.
     pub(crate) base: Endpoint,
+    /// Whose project it is.
     pub(crate) credentials: Credentials,
+    /// How long a request may take.
     pub(crate) timeout: Duration,
     /// How many observations a request has at most.
     pub(crate) flush_at: Option<usize>,
@@ -33,7 +35,9 @@ pub(crate) struct Credentials {
 /// What a process says of itself; it concerns every destination.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub(crate) struct Deployment {
+    /// `production`, `staging`; as written, not as Langfuse takes it.
     pub(crate) environment: Option<String>,
+    /// Which build runs.
     pub(crate) release: Option<String>,
 }
 
@@ -63,6 +67,7 @@ impl LangfuseSettings {
         }
     }
 
+    /// The defaults for this server and project.
     fn to(base: Endpoint, credentials: Credentials) -> Self {
         Self {
             base,

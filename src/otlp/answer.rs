@@ -27,7 +27,12 @@ impl Reader {
         let response = match outcome {
             Ok(response) => response,
             Err(HttpError::NotSent(message)) => return Err(ExportError::retry(message)),
-            Err(HttpError::Ambiguous(message)) => return Err(ExportError::retry(message).ambiguous()),
+            Err(HttpError::Ambiguous(mut message)) => {
+                if endpoint.port() == Some(4317) {
+                    message.push_str(" (4317 is the port of OTLP over gRPC; over HTTP it is 4318)");
+                }
+                return Err(ExportError::retry(message).ambiguous());
+            }
             Err(HttpError::Invalid(message)) => return Err(ExportError::reject(message)),
         };
         if response.status.is_success() {
@@ -109,6 +114,7 @@ impl Secrets {
         self.0.extend(words.map(str::to_owned));
     }
 
+    /// The text with a mark wherever a secret stood.
     fn remove(&self, text: &str) -> String {
         let mut text = text.to_owned();
         for secret in &self.0 {
@@ -124,6 +130,7 @@ impl std::fmt::Debug for Secrets {
     }
 }
 
+/// To be sent again, not before the time that the server asks for.
 fn retry(message: String, response: &Response) -> ExportError {
     let error = ExportError::retry(message);
     match response.retry_after {
@@ -160,6 +167,7 @@ struct PartialSuccess<'a> {
     message: Cow<'a, str>,
 }
 
+/// Reads an `ExportTraceServiceResponse`.
 fn partial_success(body: &[u8]) -> Option<PartialSuccess<'_>> {
     // All of it must be protobuf, lest some other format be taken for it.
     let body = Fields(body).checked()?.last_bytes(1)?;
@@ -176,6 +184,7 @@ fn partial_success(body: &[u8]) -> Option<PartialSuccess<'_>> {
 #[derive(Clone, Copy)]
 struct Fields<'a>(&'a [u8]);
 
+/// What stands in a field.
 #[derive(Clone, Copy)]
 enum Wire<'a> {
     Varint(u64),
@@ -191,6 +200,7 @@ impl<'a> Fields<'a> {
         rest.0.is_empty().then_some(self)
     }
 
+    /// The number in a field; of several the last, as protobuf says.
     fn last_varint(self, number: u64) -> Option<u64> {
         let of = |(key, wire)| match wire {
             Wire::Varint(value) if key == number => Some(value),
@@ -199,6 +209,7 @@ impl<'a> Fields<'a> {
         self.filter_map(of).last()
     }
 
+    /// The bytes in a field; of several the last.
     fn last_bytes(self, number: u64) -> Option<&'a [u8]> {
         let of = |(key, wire)| match wire {
             Wire::Bytes(bytes) if key == number => Some(bytes),
@@ -410,6 +421,18 @@ mod tests {
             assert_eq!((error.verdict(), error.is_ambiguous()), (verdict, ambiguous));
             assert_eq!(error.to_string(), "a");
         }
+    }
+
+    #[test]
+    fn the_port_of_grpc_is_known() {
+        let grpc = Endpoint::parse("http://h:4317/v1/traces").unwrap();
+        let lost = Err(HttpError::Ambiguous(
+            "no answer from h:4317: connection reset".to_owned(),
+        ));
+        assert_eq!(
+            reader(false).read(lost, &grpc, 4).unwrap_err().to_string(),
+            "no answer from h:4317: connection reset (4317 is the port of OTLP over gRPC; over HTTP it is 4318)"
+        );
     }
 
     #[test]

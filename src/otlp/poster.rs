@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use flate2::Compression as Level;
 use flate2::write::GzEncoder;
-use reqwest::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue};
 
 use crate::error::Error;
 use crate::export::{ExportError, Exported};
@@ -18,7 +18,9 @@ use crate::otlp::answer::{Reader, Secrets};
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub(crate) enum Compression {
     #[default]
+    /// As they are.
     None,
+    /// By gzip.
     Gzip,
 }
 
@@ -36,8 +38,8 @@ pub(crate) struct Poster {
 }
 
 impl Poster {
-    /// A poster to `endpoint` that sends these headers and its own. What the headers say is secret. `retries_500` is
-    /// for a destination that answers 500 when it took nothing.
+    /// A poster to `endpoint` that sends these headers and its own; what they say counts as secret. `retries_500` is for
+    /// a destination that answers 500 when it took nothing.
     pub(crate) fn new(
         endpoint: Endpoint,
         mut headers: HeaderMap,
@@ -46,11 +48,10 @@ impl Poster {
         retries_500: bool,
     ) -> Result<Self, Error> {
         let mut secrets = Secrets::default();
-        for (name, value) in &mut headers {
+        endpoint.secrets().for_each(|secret| secrets.add(&secret));
+        for value in headers.values_mut() {
             value.set_sensitive(true);
-            if name == AUTHORIZATION || name.as_str().contains("key") || name.as_str().contains("token") {
-                secrets.add(&String::from_utf8_lossy(value.as_bytes()));
-            }
+            secrets.add(&String::from_utf8_lossy(value.as_bytes()));
         }
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-protobuf"));
         if compression == Compression::Gzip {
@@ -72,6 +73,7 @@ impl Poster {
         self.reader.secrets.add(secret);
     }
 
+    /// Whether it packs.
     pub(crate) fn compression(&self) -> Compression {
         self.compression
     }
@@ -133,6 +135,7 @@ impl Buffer {
         }
     }
 
+    /// Makes room for the next body.
     fn clear(&mut self) {
         self.0.clear();
         self.0.shrink_to(Self::MOST_KEPT_BYTES);
@@ -142,6 +145,8 @@ impl Buffer {
 #[cfg(test)]
 mod tests {
     use std::net::TcpListener;
+
+    use reqwest::header::AUTHORIZATION;
 
     use super::*;
     use crate::export::Verdict;

@@ -14,8 +14,11 @@ use crate::otlp::poster::{Compression, Poster};
 pub(crate) struct OtlpSettings {
     /// With the path of the traces.
     pub(crate) endpoint: Endpoint,
+    /// Sent with every request; never shown.
     pub(crate) headers: HeaderMap,
+    /// How long a request may take.
     pub(crate) timeout: Duration,
+    /// Whether bodies are packed.
     pub(crate) compression: Compression,
 }
 
@@ -24,7 +27,9 @@ pub(crate) struct OtlpSettings {
 pub(crate) struct Destinations {
     /// `OTEL_SDK_DISABLED`: none at all.
     pub(crate) disabled: bool,
+    /// An OTLP backend.
     pub(crate) otlp: bool,
+    /// The terminal.
     pub(crate) console: bool,
 }
 
@@ -54,10 +59,12 @@ impl OtlpSettings {
         }
     }
 
+    /// Makes ready to send.
     pub(crate) fn poster(self) -> Result<Poster, Error> {
         Poster::new(self.endpoint, self.headers, self.timeout, self.compression, false)
     }
 
+    /// The defaults for this endpoint.
     fn to(endpoint: Endpoint) -> Self {
         Self {
             endpoint,
