@@ -455,6 +455,10 @@ mod tests {
         // In the worker's hand it still takes the room.
         queue.finish(sample(&queue));
         assert_eq!(queue.take(&mut hand), 1);
+        queue.release(0, 1, 0);
+        queue.finish(sample(&queue));
+        assert_eq!(queue.take(&mut hand), 0);
+        assert_eq!(hand.len(), 2);
     }
 
     #[test]

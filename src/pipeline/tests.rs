@@ -13,8 +13,9 @@ use tracing::subscriber::NoSubscriber;
 
 use super::*;
 use crate::export::{Batch, ExportError, ExportFuture, Exported};
+use crate::field::Role;
 use crate::ledger::Account;
-use crate::model::Recorded;
+use crate::model::{Head, Recorded};
 use crate::sink::Sink as _;
 
 /// Nothing here takes that long; a test that waits for it has failed.
@@ -493,6 +494,20 @@ fn spans_still_open_at_the_end_are_said() {
         bench.said(),
         ["shut down while 2 observations were open; they are not sent"]
     );
+}
+
+#[test]
+fn what_is_masked_is_counted() {
+    let bench = Bench::new([good("otlp")]);
+    let mut recorded = Recorded::sample("sample", bench.queue.lanes());
+    let key = recorded.fields.name("api_key");
+    recorded
+        .fields
+        .str(Head::handle(key, Role::Metadata), "sk-secret");
+    bench.queue.open();
+    bench.queue.finish(recorded);
+    bench.flush(LONG);
+    assert_eq!(bench.queue.ledger().redacted(), 1);
 }
 
 #[test]

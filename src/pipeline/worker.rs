@@ -252,6 +252,16 @@ impl Worker {
     /// Counts what is left, says how much that is, and answers everybody.
     fn end(mut self, now: Instant) {
         self.inbox.close();
+        let flushes = mem::take(&mut self.flushes).into_iter();
+        let mut waiting: Vec<_> = flushes.map(|pending| pending.flush).collect();
+        while let Ok(message) = self.inbox.try_recv() {
+            match message {
+                Message::Flush(flush) => waiting.push(flush),
+                // What has arrived by now has arrived.
+                Message::Returned(returned) => self.posts.welcome(now, returned),
+                Message::Work | Message::Hurry => {}
+            }
+        }
         self.take();
         for recorded in mem::take(&mut self.hand) {
             let lost = Posting::Lost(Loss::Shutdown, 1);
@@ -260,13 +270,8 @@ impl Worker {
         self.posts.stop(now);
         self.say_what_is_left();
         let report = self.posts.report(None);
-        for pending in mem::take(&mut self.flushes) {
-            reply(pending.flush, report.clone());
-        }
-        while let Ok(message) = self.inbox.try_recv() {
-            if let Message::Flush(flush) = message {
-                reply(flush, report.clone());
-            }
+        for flush in waiting {
+            reply(flush, report.clone());
         }
     }
 

@@ -162,6 +162,9 @@ fn the_same_batch_is_tried_again_until_it_is_taken() {
         "test: sending fails and is tried again: connection refused"
     );
     assert!(recovered.starts_with("test: everything arrives again, after "));
+    bench.step(Event::Flush);
+    bench.answer(Err(ExportError::retry("connection refused")));
+    assert!(bench.wake() <= SECOND, "the next failure is a first one again");
 }
 
 #[test]
