@@ -22,7 +22,6 @@ use crate::id::Ids;
 use crate::layer::{LlmLayer, Settings};
 use crate::model::{Value, ValueRef};
 use crate::pipeline::{self, Guard, Pipeline};
-use crate::read::Reader;
 
 /// Observes this program, by its environment: `builder().from_env().init()`.
 ///
@@ -235,9 +234,7 @@ impl Builder {
         let (plain_names, error_events) = (self.plain_names, self.error_events);
         let lanes = plan::lanes(self)?;
         let observes = !lanes.is_empty();
-        let hidden = Box::new(|callsite: &crate::model::Callsite| callsite.hidden);
-        let (sink, guard) =
-            pipeline::start(&settings, lanes, Reader::default(), hidden, diagnostics.clone())?;
+        let (sink, guard) = pipeline::start(&settings, lanes, diagnostics.clone())?;
         if !observes {
             return Ok((LlmLayer::disabled(level), guard));
         }

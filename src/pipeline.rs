@@ -27,14 +27,13 @@ use crate::export::{Exporter, Scope};
 use crate::id::Ids;
 use crate::ledger::{Account, Ledger};
 use crate::model::Lanes;
-use crate::read::Reader;
 use crate::sink;
 
 use self::backoff::Backoff;
 use self::lane::{Lane, Plan};
 use self::posts::{Post, Posts};
 use self::queue::Bounds;
-pub(crate) use self::queue::{Hidden, Queue};
+pub(crate) use self::queue::Queue;
 pub use self::report::{FlushReport, LaneReport};
 use self::worker::{Flush, Message, Reply, Worker};
 
@@ -69,6 +68,8 @@ pub(crate) struct Settings {
 
 /// One destination and how it is served.
 pub(crate) struct LaneSpec {
+    /// Its name in reports and lines.
+    pub(crate) name: String,
     /// What sends.
     pub(crate) exporter: Box<dyn Exporter>,
     /// Which spans it is shown.
@@ -84,13 +85,9 @@ pub(crate) struct LaneSpec {
 }
 
 /// Starts the worker with its lanes. What comes back first is where the layer puts what has ended.
-///
-/// `hidden` says of a callsite whether [`Scope::Observations`] leaves it out.
 pub(crate) fn start(
     settings: &Settings,
     lanes: Vec<LaneSpec>,
-    reader: Reader,
-    hidden: Hidden,
     diagnostics: Diagnostics,
 ) -> Result<(Arc<Queue>, Guard), Error> {
     if lanes.len() > Lanes::MAX {
@@ -104,13 +101,13 @@ pub(crate) fn start(
     };
     let accounts: Vec<_> = lanes
         .iter()
-        .map(|spec| (Account::new(spec.exporter.name()), spec.scope))
+        .map(|spec| (Account::new(spec.name.as_str()), spec.scope))
         .collect();
-    let queue = Queue::new(bounds, accounts, hidden, outbox.clone(), diagnostics.clone());
+    let queue = Queue::new(bounds, accounts, outbox.clone(), diagnostics.clone());
     let queue = Arc::new(queue);
     let posts = (0..).zip(lanes).map(|(number, spec)| spec.open(number, settings));
     let posts = Posts::new(posts.collect(), queue.clone(), outbox, diagnostics.clone());
-    let worker = Worker::new(queue.clone(), inbox, posts, reader, diagnostics);
+    let worker = Worker::new(queue.clone(), inbox, posts, diagnostics);
     spawn(worker)?;
     let pipeline = Pipeline {
         queue: queue.clone(),
@@ -268,9 +265,10 @@ impl LaneSpec {
     pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 
     /// A destination with the usual numbers.
-    pub(crate) fn new(exporter: impl Exporter, scope: Scope) -> Self {
+    pub(crate) fn new(exporter: Box<dyn Exporter>, scope: Scope) -> Self {
         Self {
-            exporter: Box::new(exporter),
+            name: exporter.name().to_owned(),
+            exporter,
             scope,
             batch: Self::DEFAULT_BATCH,
             batch_bytes: Self::DEFAULT_BATCH_BYTES,
@@ -290,7 +288,7 @@ impl LaneSpec {
         let seed = u64::from_ne_bytes(Ids::Random.span().to_bytes());
         let backoff = Backoff::new(seed.into());
         Post {
-            lane: Lane::new(number, self.exporter.name(), plan, backoff),
+            lane: Lane::new(number, &self.name, plan, backoff),
             exporter: Some(self.exporter),
             timeout: self.timeout,
         }

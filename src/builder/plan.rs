@@ -17,13 +17,8 @@ use crate::otlp::exporter::OtlpExporter;
 use crate::otlp::settings::{Destinations, OtlpSettings};
 use crate::pipeline::LaneSpec;
 
-/// OpenTelemetry's own batch.
-const OTLP_BATCH: usize = 512;
 /// Smaller than OpenTelemetry's: one span that Langfuse cannot convert costs its whole request.
 const LANGFUSE_BATCH: usize = 256;
-/// A request of this size passes the usual proxies.
-const BATCH_BYTES: usize = 4 * 1024 * 1024;
-const INTERVAL: Duration = Duration::from_secs(5);
 /// A tree is shown soon after its trace ended.
 const CONSOLE_INTERVAL: Duration = Duration::from_millis(200);
 
@@ -55,7 +50,7 @@ pub(super) fn lanes(mut builder: Builder) -> Result<Vec<LaneSpec>, Error> {
             Scope::Observations,
             |spec| {
                 spec.batch = batch.unwrap_or(LANGFUSE_BATCH);
-                spec.interval = interval.unwrap_or(INTERVAL);
+                spec.interval = interval.unwrap_or(LaneSpec::DEFAULT_INTERVAL);
                 spec.timeout = timeout;
             },
         );
@@ -94,16 +89,22 @@ struct Lanes(Vec<LaneSpec>);
 
 impl Lanes {
     fn push(&mut self, exporter: Box<dyn Exporter>, scope: Scope, adjust: impl FnOnce(&mut LaneSpec)) {
+        let name = self.name(exporter.name());
         let mut spec = LaneSpec {
-            exporter,
-            scope,
-            batch: OTLP_BATCH,
-            batch_bytes: BATCH_BYTES,
-            interval: INTERVAL,
-            timeout: OtlpSettings::DEFAULT_TIMEOUT,
+            name,
+            ..LaneSpec::new(exporter, scope)
         };
         adjust(&mut spec);
         self.0.push(spec);
+    }
+
+    /// The second of a kind is called `otlp-2`.
+    fn name(&self, kind: &str) -> String {
+        let of_a_kind = |spec: &&LaneSpec| spec.exporter.name() == kind;
+        match self.0.iter().filter(of_a_kind).count() {
+            0 => kind.to_owned(),
+            others => format!("{kind}-{}", others + 1),
+        }
     }
 }
 

@@ -26,9 +26,6 @@ pub(crate) struct Bounds {
     pub(crate) count: Option<usize>,
 }
 
-/// Whether a callsite is plumbing, which [`Scope::Observations`] leaves out.
-pub(crate) type Hidden = Box<dyn Fn(&Callsite) -> bool + Send + Sync>;
-
 /// Where the layer puts what has ended.
 pub(crate) struct Queue {
     state: Mutex<State>,
@@ -44,7 +41,6 @@ pub(crate) struct Queue {
     flushed: AtomicBool,
     spares: Mutex<Spares>,
     scopes: Vec<Scope>,
-    hidden: Hidden,
     worker: UnboundedSender<Message>,
     diagnostics: Diagnostics,
 }
@@ -88,7 +84,6 @@ impl Queue {
     pub(crate) fn new(
         bounds: Bounds,
         lanes: impl IntoIterator<Item = (Account, Scope)>,
-        hidden: Hidden,
         worker: UnboundedSender<Message>,
         diagnostics: Diagnostics,
     ) -> Self {
@@ -111,7 +106,6 @@ impl Queue {
             flushed: AtomicBool::new(false),
             spares: Mutex::default(),
             scopes,
-            hidden,
             worker,
             diagnostics,
         }
@@ -240,8 +234,7 @@ impl Sink for Queue {
     }
 
     fn shown(&self, callsite: &Callsite) -> Lanes {
-        let hidden = (self.hidden)(callsite);
-        let shows = |scope: Scope| scope == Scope::Everything || !hidden;
+        let shows = |scope: Scope| scope == Scope::Everything || !callsite.hidden;
         (0..)
             .zip(&self.scopes)
             .filter(|(_, scope)| shows(**scope))
@@ -377,12 +370,7 @@ mod tests {
             (Account::new("otlp"), Scope::Everything),
             (Account::new("langfuse"), Scope::Observations),
         ];
-        let hidden: Hidden = Box::new(|callsite| callsite.target == "hyper");
-        (
-            Queue::new(bounds, lanes, hidden, sender, diagnostics),
-            receiver,
-            lines,
-        )
+        (Queue::new(bounds, lanes, sender, diagnostics), receiver, lines)
     }
 
     const ROOM: Bounds = Bounds {
@@ -410,7 +398,7 @@ mod tests {
         let sample = sample(&queue);
         assert_eq!(queue.shown(&sample.callsite), queue.lanes());
         let mut hyper = Arc::into_inner(sample.callsite).unwrap();
-        hyper.target = "hyper";
+        hyper.hidden = true;
         assert_eq!(queue.shown(&hyper), [0].into_iter().collect());
     }
 

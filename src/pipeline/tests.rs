@@ -47,7 +47,7 @@ fn fake<F>(name: &'static str, export: F) -> LaneSpec
 where
     F: for<'a> FnMut(&'a Batch) -> ExportFuture<'a> + Send + 'static,
 {
-    LaneSpec::new(Fake { name, export }, Scope::Everything)
+    LaneSpec::new(Box::new(Fake { name, export }), Scope::Everything)
 }
 
 /// Takes everything.
@@ -95,14 +95,7 @@ impl Bench {
         let lines = said.clone();
         let diagnostics = Diagnostics::new(move |line| lines.lock().unwrap().push(line.to_owned()));
         let lanes = lanes.into_iter().collect();
-        let (queue, guard) = start(
-            &Settings::default(),
-            lanes,
-            Reader::default(),
-            Box::new(|_| false),
-            diagnostics,
-        )
-        .unwrap();
+        let (queue, guard) = start(&Settings::default(), lanes, diagnostics).unwrap();
         Self {
             queue,
             guard: Some(guard),
@@ -303,14 +296,7 @@ fn an_exporter_that_panics_loses_its_batch_and_nothing_else() {
 fn a_reader_of_lines_that_panics_takes_nothing_down() {
     let diagnostics = Diagnostics::new(|_| panic_quietly());
     let lanes = vec![dead("otlp")];
-    let (queue, guard) = start(
-        &Settings::default(),
-        lanes,
-        Reader::default(),
-        Box::new(|_| false),
-        diagnostics,
-    )
-    .unwrap();
+    let (queue, guard) = start(&Settings::default(), lanes, diagnostics).unwrap();
     queue.finish(Recorded::sample("sample", queue.lanes()));
     assert_eq!(guard.flush_blocking(LONG).pending(), 1);
     assert_eq!(guard.flush_blocking(LONG).pending(), 1);
@@ -549,13 +535,7 @@ fn many_threads_lose_nothing() {
 #[test]
 fn more_destinations_than_bits_are_an_error() {
     let lanes = (0..33).map(|_| good("otlp")).collect();
-    let started = start(
-        &Settings::default(),
-        lanes,
-        Reader::default(),
-        Box::new(|_| false),
-        Diagnostics::new(|_| {}),
-    );
+    let started = start(&Settings::default(), lanes, Diagnostics::new(|_| {}));
     assert!(started.is_err_and(|error| error.is_invalid_value()));
 }
 

@@ -77,14 +77,13 @@ impl Worker {
         queue: Arc<Queue>,
         inbox: UnboundedReceiver<Message>,
         posts: Posts,
-        reader: Reader,
         diagnostics: Diagnostics,
     ) -> Self {
         Self {
             queue,
             inbox,
             posts,
-            reader,
+            reader: Reader::default(),
             masker: Masker::default(),
             diagnostics,
             hand: VecDeque::new(),

@@ -6,6 +6,7 @@
     reason = "tests may say what they expect; clippy.toml only knows it of `#[test]` functions, not of their helpers"
 )]
 
+mod agent_run;
 mod app_plain;
 mod delivery;
 mod jaeger_harness;

@@ -90,13 +90,7 @@ impl House {
         ];
         let (sender, _) = unbounded_channel();
         Self {
-            queue: Queue::new(
-                bounds,
-                accounts,
-                Box::new(|_| false),
-                sender,
-                Diagnostics::new(|_| {}),
-            ),
+            queue: Queue::new(bounds, accounts, sender, Diagnostics::new(|_| {})),
             hand: VecDeque::new(),
             reader: Reader::default(),
             lanes: [0, 1].map(|number| Lane::new(number, "test", plan.clone(), Backoff::new(7))),
