@@ -168,27 +168,27 @@ impl Core {
         span.scope().find(|span| self.on(span, |_| ()).is_some())
     }
 
-    /// What of the trace holds for a span now, by way of its ancestors if any of them changed something.
-    fn attributes<'a, S>(self: &Arc<Self>, span: &SpanRef<'a, S>) -> Option<Arc<TraceAttributes>>
+    /// Brings what of the trace holds for a span up to date, by way of its ancestors if any span changed something.
+    fn refresh<'a, S>(self: &Arc<Self>, span: &SpanRef<'a, S>)
     where
         S: LookupSpan<'a>,
     {
-        let (known, trace) = self.on(span, |open| (open.current_attributes(), Arc::clone(&open.trace)))?;
-        if known.is_some() {
-            return known;
-        }
+        let stale = self.on(span, |open| open.is_stale().then(|| Arc::clone(&open.trace)));
+        let Some(trace) = stale.flatten() else { return };
         let seen = trace.changes();
-        let mut merged = TraceAttributes::default();
-        for ancestor in span.scope().from_root() {
+        let mut above = TraceAttributes::default();
+        let ancestors = span
+            .parent()
+            .into_iter()
+            .flat_map(|parent| parent.scope().from_root());
+        for ancestor in ancestors {
             self.on(&ancestor, |open| {
                 if let Some(own) = open.own_attributes() {
-                    merged.overlay(own);
+                    above.overlay(own);
                 }
             });
         }
-        let merged = Arc::new(merged);
-        self.on(span, |open| open.refresh(Arc::clone(&merged), seen));
-        Some(merged)
+        self.on(span, |open| open.refresh(above, seen));
     }
 
     /// What a span takes from its nearest recorded ancestor.
@@ -198,8 +198,8 @@ impl Core {
     {
         let parent = parent.and_then(|parent| self.nearest(parent));
         let born = parent.and_then(|parent| {
-            let attributes = self.attributes(&parent)?;
-            self.on(&parent, |open| open.bear(attributes))
+            self.refresh(&parent);
+            self.on(&parent, OpenObservation::bear)
         });
         born.unwrap_or_else(|| Birth::root(self))
     }
@@ -280,6 +280,10 @@ where
                 late: true,
                 owner: 0,
             });
+            if scratch.entries().iter().any(|entry| entry.head.role.is_trace()) {
+                // Whether a plain user counts depends on what is above by now.
+                core.refresh(&span);
+            }
             core.on(&span, |open| open.record(scratch));
         });
     }
@@ -334,13 +338,14 @@ where
     fn on_close(&self, id: Id, context: Context<'_, S>) {
         let Some(core) = self.core() else { return };
         let Some(span) = context.span(&id) else { return };
-        let Some(attributes) = core.attributes(&span) else {
+        core.refresh(&span);
+        if core.on(&span, |_| ()).is_none() {
             return;
-        };
+        }
         let Some(open) = span.extensions_mut().remove::<OpenObservation>() else {
             return;
         };
-        let finished = open.finish(attributes);
+        let finished = open.finish();
         if let Some(parent) = span.parent().and_then(|parent| core.nearest(parent)) {
             core.on(&parent, |open| open.child_closed(finished.generation));
         }

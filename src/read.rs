@@ -28,8 +28,9 @@ impl Reader {
             ..Reading::default()
         };
         let failed = self.read_texts(&mut recorded, &mut reading);
-        hide_repeated(&recorded, &mut reading);
         weigh(&recorded, &mut reading);
+        hide_repeated(&recorded, &mut reading);
+        reading.model = best(&recorded, &reading, &[Role::Model, Role::ResponseModel]);
         content::read(&recorded, &mut reading);
         outcome::read(&recorded, &mut reading, failed);
         usage::read(&recorded, &mut reading);
@@ -88,6 +89,12 @@ impl Reader {
         }
         match debug_text::read(text, role == Role::Return, &mut self.scratch) {
             debug_text::Reading::Absent => Found::Absent,
+            // `Some(5)` is a number; a text would have its quotes.
+            debug_text::Reading::Text
+                if text.starts_with("Some(") && is_scalar(&self.scratch) && !text.contains('"') =>
+            {
+                Found::Becomes(TextForm::Json)
+            }
             debug_text::Reading::Text => Found::Becomes(TextForm::Text),
             debug_text::Reading::Json => Found::Becomes(TextForm::Json),
             debug_text::Reading::Error => Found::Becomes(TextForm::Error),
@@ -119,26 +126,49 @@ fn is_json_by_nature(role: Role) -> bool {
         )
 }
 
+/// Whether a text is one JSON number or boolean.
+fn is_scalar(text: &[u8]) -> bool {
+    !text.starts_with(b"\"") && !text.starts_with(b"n") && serde_json::from_slice::<IgnoredAny>(text).is_ok()
+}
+
 /// Whether a text is one JSON object or list, whole.
 fn is_json(text: &str) -> bool {
     text.trim_start().starts_with(['{', '[']) && serde_json::from_str::<IgnoredAny>(text).is_ok()
 }
 
-/// A key is sent once: of two fields with one name, the last.
+/// A key is sent once: of two fields that say one thing the more trusted, of equals the last.
 fn hide_repeated(recorded: &Recorded, reading: &mut Reading) {
     let entries = recorded.fields.entries();
-    for (index, entry) in entries.iter().enumerate() {
-        let Some((name, _)) = Some(recorded.names(entry)).filter(|(name, _)| !name.is_empty()) else {
-            continue;
+    let names: Vec<_> = entries.iter().map(|entry| recorded.names(entry)).collect();
+    let say_one_thing = |uses: &[Use], one: usize, other: usize| {
+        let (Some((a, b)), Some((use_a, use_b)), Some((names_a, names_b))) = (
+            entries.get(one).zip(entries.get(other)),
+            uses.get(one).zip(uses.get(other)),
+            names.get(one).zip(names.get(other)),
+        ) else {
+            return false;
         };
-        let again = entries.get(index + 1..).unwrap_or_default().iter().any(|later| {
-            later.head.owner == entry.head.owner
-                && later.head.role == entry.head.role
-                && recorded.names(later).0 == name
-        });
-        if again {
-            if let Some(used) = reading.uses.get_mut(index) {
-                used.hidden = true;
+        let one_short_name = matches!(a.head.role, Role::Parameter | Role::Metadata | Role::Usage)
+            && use_a.counts
+            && use_b.counts;
+        a.head.owner == b.head.owner
+            && a.head.role == b.head.role
+            && !names_a.0.is_empty()
+            && (names_a.0 == names_b.0 || (one_short_name && names_a.1 == names_b.1))
+    };
+    for (index, entry) in entries.iter().enumerate() {
+        for later in index + 1..entries.len() {
+            if !say_one_thing(&reading.uses, index, later) {
+                continue;
+            }
+            let is_better = entries
+                .get(later)
+                .is_some_and(|it| it.head.trust >= entry.head.trust);
+            if let Some(used) = reading.uses.get_mut(if is_better { index } else { later }) {
+                *used = Use {
+                    hidden: true,
+                    ..Use::default()
+                };
             }
         }
     }
@@ -173,7 +203,6 @@ fn weigh(recorded: &Recorded, reading: &mut Reading) {
                 role => !(role.is_input() || role.is_output()),
             };
     }
-    reading.model = best(recorded, reading, &[Role::Model, Role::ResponseModel]);
 }
 
 fn is_argument_bit(recorded: &Recorded, key: Key) -> bool {

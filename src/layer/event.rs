@@ -55,10 +55,8 @@ impl Core {
         S: LookupSpan<'a>,
     {
         let lanes = callsite.shown.intersection(self.observation_lanes);
-        let Some(attributes) = self.attributes(span) else {
-            return;
-        };
-        let Some(birth) = self.on(span, |open| open.bear(Arc::clone(&attributes))) else {
+        self.refresh(span);
+        let Some(birth) = self.on(span, OpenObservation::bear) else {
             return;
         };
         let mut fields = self.sink.buffer();
@@ -77,7 +75,7 @@ impl Core {
             Severity::Warn => Some(Level::Warning),
             _ => None,
         });
-        let mut finished = open.finish(attributes);
+        let mut finished = open.finish();
         finished.recorded.shown = lanes;
         self.on(span, |open| open.child_closed(false));
         if !lanes.is_empty() {

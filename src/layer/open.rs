@@ -9,7 +9,7 @@ use crate::field::{Role, Trust};
 use crate::id::SpanId;
 use crate::layer::Core;
 use crate::layer::kind::{self, Implied};
-use crate::layer::trace::{self, Above, TraceState};
+use crate::layer::trace::{self, Above, Own, TraceState};
 use crate::model::{
     Callsite, EventHead, EventKind, Fields, Head, Key, Kind, Lanes, Level, Link, Parents, Recorded,
     TraceAttributes,
@@ -33,8 +33,7 @@ pub(crate) struct OpenObservation {
     pub(crate) callsite: Arc<Callsite>,
     pub(crate) id: SpanId,
     parents: Parents,
-    /// An ancestor is shown as an observation.
-    shown_above: bool,
+    above: Above,
     names_the_trace: bool,
     start: MonotonicNanos,
     end: Option<MonotonicNanos>,
@@ -52,7 +51,7 @@ pub(crate) struct OpenObservation {
     kind: Option<Kind>,
     level: Option<Level>,
     /// What the fields and handle calls of this span say about the trace.
-    own: Option<Box<TraceAttributes>>,
+    own: Option<Box<Own>>,
     /// What held here when `seen` changes had been made: the ancestors' attributes and its own.
     inherited: Arc<TraceAttributes>,
     seen: u64,
@@ -71,6 +70,8 @@ pub(crate) struct Birth {
     parents: Parents,
     shown_above: bool,
     inherited: Arc<TraceAttributes>,
+    /// How many changes of the trace `inherited` knows.
+    seen: u64,
 }
 
 impl Birth {
@@ -83,6 +84,7 @@ impl Birth {
             parents: Parents::default(),
             shown_above: false,
             inherited,
+            seen: 0,
         }
     }
 }
@@ -94,14 +96,14 @@ impl OpenObservation {
             parents,
             shown_above,
             inherited,
+            seen,
         } = birth;
         let id = trace.core.ids.span();
         let start = trace.now();
-        let seen = trace.changes();
         let mut open = Self {
             id,
             parents,
-            shown_above,
+            above: Above::new(&inherited, shown_above),
             names_the_trace: false,
             start,
             end: None,
@@ -134,41 +136,46 @@ impl OpenObservation {
         open.weigh_trace_fields(0);
         if let Some(own) = &open.own {
             let mut merged = (*open.inherited).clone();
-            merged.overlay(own);
+            merged.overlay(&own.attributes);
             open.inherited = Arc::new(merged);
         }
-        if !shown_above && !open.callsite.hidden {
+        if !open.above.shown && !open.callsite.hidden {
             let name = open.own_name().unwrap_or_else(|| open.callsite.name.to_owned());
             open.names_the_trace = open.trace.name_once(&name);
         }
         open
     }
 
-    /// A child begins: what it takes from here, given what held here now.
-    pub(crate) fn bear(&mut self, inherited: Arc<TraceAttributes>) -> Birth {
+    /// A child begins: what it takes from here.
+    pub(crate) fn bear(&mut self) -> Birth {
         self.children = self.children.saturating_add(1);
         let shown = self.callsite.shown;
         Birth {
             trace: Arc::clone(&self.trace),
             parents: Parents::below(self.id, shown, &self.parents, self.trace.core.lanes),
-            shown_above: self.shown_above || !self.callsite.hidden,
-            inherited,
+            shown_above: self.above.shown || !self.callsite.hidden,
+            inherited: Arc::clone(&self.inherited),
+            seen: self.seen,
         }
     }
 
-    /// The attributes that hold here, if no span changed any since they were worked out.
-    pub(crate) fn current_attributes(&self) -> Option<Arc<TraceAttributes>> {
-        (self.seen == self.trace.changes()).then(|| Arc::clone(&self.inherited))
+    /// Whether some span changed an attribute of the trace since those that hold here were worked out.
+    pub(crate) fn is_stale(&self) -> bool {
+        self.seen != self.trace.changes()
     }
 
     /// What this span itself says about the trace.
     pub(crate) fn own_attributes(&self) -> Option<&TraceAttributes> {
-        self.own.as_deref()
+        self.own.as_ref().map(|own| &own.attributes)
     }
 
-    /// Keeps what was worked out from the ancestors when `seen` changes had been made.
-    pub(crate) fn refresh(&mut self, attributes: Arc<TraceAttributes>, seen: u64) {
-        self.inherited = attributes;
+    /// Keeps what the ancestors said when `seen` changes had been made.
+    pub(crate) fn refresh(&mut self, mut above: TraceAttributes, seen: u64) {
+        self.above = Above::new(&above, self.above.shown);
+        if let Some(own) = self.own_attributes() {
+            above.overlay(own);
+        }
+        self.inherited = Arc::new(above);
         self.seen = seen;
     }
 
@@ -254,21 +261,16 @@ impl OpenObservation {
 
     /// Reads what entries from `first` on say about the trace; answers whether they say anything.
     fn weigh_trace_fields(&mut self, first: usize) -> bool {
-        let above = Above {
-            attributes: &self.inherited,
-            nothing_shown: !self.shown_above,
-        };
         let entries = self.fields.entries().get(first..).unwrap_or_default();
         let arguments = &mut self.arguments;
-        let found = trace::attributes_in(&self.fields, entries, &self.callsite, above, |index| {
-            *arguments |= 1_u64.checked_shl(index.into()).unwrap_or(0);
-        });
-        let Some(found) = found else { return false };
-        match &mut self.own {
-            Some(own) => own.overlay(&found),
-            None => self.own = Some(Box::new(found)),
-        }
-        true
+        trace::take_attributes(
+            &self.fields,
+            entries,
+            &self.callsite,
+            self.above,
+            &mut self.own,
+            |index| *arguments |= 1_u64.checked_shl(index.into()).unwrap_or(0),
+        )
     }
 
     fn own_name(&self) -> Option<String> {
@@ -276,14 +278,16 @@ impl OpenObservation {
             .fields
             .entries()
             .iter()
-            .rfind(|entry| entry.head.role == Role::Name && entry.head.owner == 0);
+            .filter(|entry| entry.head.role == Role::Name && entry.head.owner == 0)
+            // Of equals the last.
+            .max_by_key(|entry| entry.head.trust);
         named.and_then(|entry| read::text(self.fields.value(entry)).map(std::borrow::Cow::into_owned))
     }
 
     /// An attribute of the trace, set here through the handle.
-    pub(crate) fn set_attribute(&mut self, set: impl FnOnce(&mut TraceAttributes)) {
+    pub(crate) fn set_attribute(&mut self, role: Role, set: impl FnOnce(&mut TraceAttributes)) {
         self.touch();
-        set(self.own.get_or_insert_default());
+        self.own.get_or_insert_default().set(role, Trust::Handle, set);
         self.trace.changed();
     }
 
@@ -388,8 +392,8 @@ impl OpenObservation {
         }
     }
 
-    /// The span closed. `attributes` hold for it now.
-    pub(crate) fn finish(self, attributes: Arc<TraceAttributes>) -> Finished {
+    /// The span closed, and its attributes are fresh.
+    pub(crate) fn finish(self) -> Finished {
         let end = self.trace.unix(self.end_time().max(self.start));
         let cut_short = !self.returned && !self.failed && self.callsite.has_returned();
         let mut recorded = Recorded {
@@ -402,7 +406,7 @@ impl OpenObservation {
             first_token: self.first_token.map(|time| self.trace.unix(time)),
             kind: Kind::Span,
             level: self.level,
-            trace: attributes,
+            trace: self.inherited,
             trace_name: self.trace.name(),
             arguments: self.arguments,
             fields: self.fields,

@@ -7,5 +7,8 @@
 )]
 
 mod app_plain;
+mod content;
 mod jaeger_harness;
+mod signatures;
 mod support;
+mod vocabulary;
