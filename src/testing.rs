@@ -34,8 +34,8 @@ use crate::id::Ids;
 use crate::layer::{LlmLayer, Settings};
 
 use crate::model::{
-    Callsite, Content, Fields, Forest, Kind, Lane, Lanes, Level, Observation, Recorded, Shared, ValueRef,
-    write_arguments,
+    Callsite, Content, EventKind, Fields, Forest, Kind, Lane, Lanes, Level, Observation, Recorded, Shared,
+    ValueRef, write_arguments,
 };
 use crate::read::Reader;
 use crate::sink::Sink;
@@ -126,7 +126,7 @@ impl Capture {
         self.render(OBSERVATIONS)
     }
 
-    /// The same with infrastructure, as OTLP shows it.
+    /// The same with infrastructure, events and links, as OTLP shows it.
     #[must_use]
     pub fn whole_tree(&self) -> String {
         self.render(EVERYTHING)
@@ -140,8 +140,19 @@ impl Capture {
             .filter(|one| one.shown().contains(lane))
             .collect();
         let mut text = String::from("\n");
+        let mut above: Vec<String> = Vec::new();
         for node in Forest::new(&shown, lane).walk() {
-            describe(node.observation, node.depth, lane, &mut text);
+            let trace = trace(node.observation);
+            above.truncate(node.depth);
+            // Below the top only where it is not what the parent has.
+            let news = match above.last() {
+                None => trace.as_str(),
+                Some(parents) if *parents == trace => "",
+                Some(_) if trace.is_empty() => "(nothing)",
+                Some(_) => trace.as_str(),
+            };
+            describe(node.observation, (node.depth, news), lane, &mut text);
+            above.push(trace);
         }
         text
     }
@@ -154,7 +165,7 @@ impl Default for Capture {
 }
 
 /// Writes one observation: the line that names it, and a line for each thing that it holds.
-fn describe(observation: &Observation, depth: usize, lane: Lane, text: &mut String) {
+fn describe(observation: &Observation, (depth, trace): (usize, &str), lane: Lane, text: &mut String) {
     let indent = "  ".repeat(depth);
     let _ = write!(text, "{indent}{} {}", observation.kind(), observation.name());
     if let Some(model) = observation.model() {
@@ -175,8 +186,22 @@ fn describe(observation: &Observation, depth: usize, lane: Lane, text: &mut Stri
             let _ = writeln!(text, "{indent}  {:<7} {value}", format!("{label}:"));
         }
     };
-    if observation.parent_in(lane).is_none() {
-        line("trace", &trace(observation));
+    if depth == 0 {
+        let named = observation
+            .trace_name()
+            .filter(|name| *name != observation.name())
+            .map(|name| format!("name={name}"));
+        line(
+            "trace",
+            &joined(
+                named
+                    .into_iter()
+                    .chain([trace.to_owned()])
+                    .filter(|it| !it.is_empty()),
+            ),
+        );
+    } else {
+        line("trace", trace);
     }
     line("params", &object(observation, Show::Parameters));
     line(
@@ -206,15 +231,38 @@ fn describe(observation: &Observation, depth: usize, lane: Lane, text: &mut Stri
     line("in", &content(observation, observation.input()));
     line("out", &content(observation, observation.output()));
     line("meta", &object(observation, Show::Metadata));
+    if lane == EVERYTHING {
+        for (head, fields) in observation.events() {
+            let label = match head.kind {
+                EventKind::Plain => "event",
+                EventKind::Exception => "error",
+            };
+            line(label, &pairs(fields.map(|field| (field.name, field.value))));
+        }
+        for link in observation.links() {
+            line("link", &format!("{} {}", short(&link.trace_id), short(&link.id)));
+        }
+        line("dropped", &dropped(observation));
+    }
+}
+
+/// An id without its leading zeros: ids of this kit count from 1.
+fn short(id: &impl ToString) -> String {
+    id.to_string().trim_start_matches('0').to_owned()
+}
+
+fn dropped(observation: &Observation) -> String {
+    let counts = [
+        ("events", observation.dropped_events()),
+        ("fields", observation.dropped_fields()),
+    ];
+    let counts = counts.iter().filter(|(_, count)| *count > 0);
+    joined(counts.map(|(what, count)| format!("{what}={count}")))
 }
 
 fn trace(observation: &Observation) -> String {
     let trace = observation.trace();
-    let named = observation
-        .trace_name()
-        .filter(|name| *name != observation.name());
     let mut facts: Vec<String> = [
-        ("name", named),
         ("user", trace.user.as_deref()),
         ("session", trace.session.as_deref()),
         ("environment", trace.environment.as_deref()),
@@ -251,15 +299,19 @@ fn object(observation: &Observation, show: Show) -> String {
         Show::Parameters => field.used.counts && matches!(field.role, Role::Parameter | Role::Parameters),
         Show::Metadata => field.used.metadata,
     });
-    let facts: Vec<String> = fields
-        .map(|field| {
-            let key = if field.used.counts {
-                field.short
-            } else {
-                field.name
-            };
-            format!("{}:{}", json(ValueRef::Text(key)), json(field.value))
-        })
+    pairs(fields.map(|field| {
+        let key = if field.used.counts {
+            field.short
+        } else {
+            field.name
+        };
+        (key, field.value)
+    }))
+}
+
+fn pairs<'a>(facts: impl Iterator<Item = (&'a str, ValueRef<'a>)>) -> String {
+    let facts: Vec<String> = facts
+        .map(|(key, value)| format!("{}:{}", json(ValueRef::Text(key)), json(value)))
         .collect();
     if facts.is_empty() {
         String::new()

@@ -338,7 +338,8 @@ impl OpenObservation {
     }
 
     /// The message of an ERROR event: said of the span where nothing better is.
-    pub(crate) fn complain(&mut self, message: &str) {
+    pub(crate) fn complain(&mut self, message: Option<&str>) {
+        let Some(message) = message else { return };
         let head = Head {
             key: Key::Known("event"),
             role: Role::StatusMessage,

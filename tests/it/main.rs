@@ -8,7 +8,11 @@
 
 mod app_plain;
 mod content;
+mod ends;
 mod jaeger_harness;
+mod outcome;
 mod signatures;
 mod support;
+mod trace_attributes;
+mod tree;
 mod vocabulary;

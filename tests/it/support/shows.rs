@@ -7,7 +7,17 @@ use tracing_llm::testing::Capture;
 /// Compares the tree of what happened with the one expected; both are printed when they differ.
 #[track_caller]
 pub(crate) fn shows(capture: &Capture, expected: &str) {
-    let found = capture.tree();
+    compare(&capture.tree(), expected);
+}
+
+/// The same with infrastructure, events and links.
+#[track_caller]
+pub(crate) fn shows_whole(capture: &Capture, expected: &str) {
+    compare(&capture.whole_tree(), expected);
+}
+
+#[track_caller]
+fn compare(found: &str, expected: &str) {
     assert!(
         found == expected,
         "the tree differs\n--- expected{expected}--- found{found}---"
