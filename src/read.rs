@@ -12,7 +12,7 @@ use serde::de::IgnoredAny;
 
 use crate::debug_text;
 use crate::field::{Role, Trust};
-use crate::model::{Key, Kind, Observation, PromptLink, Reading, Recorded, TextForm, Use, Value, ValueRef};
+use crate::model::{Entry, Kind, Observation, PromptLink, Reading, Recorded, TextForm, Use, Value, ValueRef};
 
 /// Reads one recorded span after the other.
 #[derive(Debug, Default)]
@@ -139,32 +139,23 @@ fn is_json(text: &str) -> bool {
 /// A key is sent once: of two fields that say one thing the more trusted, of equals the last.
 fn hide_repeated(recorded: &Recorded, reading: &mut Reading) {
     let entries = recorded.fields.entries();
-    let names: Vec<_> = entries.iter().map(|entry| recorded.names(entry)).collect();
-    let say_one_thing = |uses: &[Use], one: usize, other: usize| {
-        let (Some((a, b)), Some((use_a, use_b)), Some((names_a, names_b))) = (
-            entries.get(one).zip(entries.get(other)),
-            uses.get(one).zip(uses.get(other)),
-            names.get(one).zip(names.get(other)),
-        ) else {
-            return false;
-        };
-        let one_short_name = matches!(a.head.role, Role::Parameter | Role::Metadata | Role::Usage)
-            && use_a.counts
-            && use_b.counts;
-        a.head.owner == b.head.owner
-            && a.head.role == b.head.role
-            && !names_a.0.is_empty()
-            && (names_a.0 == names_b.0 || (one_short_name && names_a.1 == names_b.1))
-    };
     for (index, entry) in entries.iter().enumerate() {
-        for later in index + 1..entries.len() {
-            if !say_one_thing(&reading.uses, index, later) {
+        for (later, other) in entries.iter().enumerate().skip(index + 1) {
+            if other.head.role != entry.head.role || other.head.owner != entry.head.owner {
                 continue;
             }
-            let is_better = entries
-                .get(later)
-                .is_some_and(|it| it.head.trust >= entry.head.trust);
-            if let Some(used) = reading.uses.get_mut(if is_better { index } else { later }) {
+            let both_count = [index, later]
+                .iter()
+                .all(|at| reading.uses.get(*at).is_some_and(|used| used.counts));
+            if !say_one_thing(recorded, entry, other, both_count) {
+                continue;
+            }
+            let worse = if other.head.trust >= entry.head.trust {
+                index
+            } else {
+                later
+            };
+            if let Some(used) = reading.uses.get_mut(worse) {
                 *used = Use {
                     hidden: true,
                     ..Use::default()
@@ -172,6 +163,14 @@ fn hide_repeated(recorded: &Recorded, reading: &mut Reading) {
             }
         }
     }
+}
+
+/// Whether two fields with one role have one key: one name or, where both count, one name within the role.
+fn say_one_thing(recorded: &Recorded, one: &Entry, other: &Entry, both_count: bool) -> bool {
+    let (one_name, one_short) = recorded.names(one);
+    let (other_name, other_short) = recorded.names(other);
+    let by_short_name = both_count && matches!(one.head.role, Role::Parameter | Role::Metadata | Role::Usage);
+    !one_name.is_empty() && (one_name == other_name || (by_short_name && one_short == other_short))
 }
 
 /// Decides which roles count. What does not is an argument, or metadata.
@@ -198,17 +197,9 @@ fn weigh(recorded: &Recorded, reading: &mut Reading) {
                 | Role::CostDetails => trusted || calls_a_model,
                 // Langfuse's server links generations only.
                 Role::PromptName | Role::PromptVersion => recorded.kind == Kind::Generation,
-                role if role.is_trace() => !is_argument_bit(recorded, head.key),
                 // Which of them is the content is weighed apart.
                 role => !(role.is_input() || role.is_output()),
             };
-    }
-}
-
-fn is_argument_bit(recorded: &Recorded, key: Key) -> bool {
-    match key {
-        Key::Declared(index) => recorded.arguments & 1_u64.checked_shl(index.into()).unwrap_or(0) != 0,
-        _ => false,
     }
 }
 

@@ -11,6 +11,7 @@ use crate::field::Role;
 use crate::id::{SpanId, TraceId};
 use crate::layer::open::OpenObservation;
 use crate::layer::trace;
+use crate::layer::visit::calmly;
 use crate::model::{Cost, Fields, Head, Key, Kind, Level, TraceAttributes, Usage, ValueRef};
 
 /// The nearest recorded observation around the caller, also from inside a span that the layer does not record.
@@ -199,7 +200,7 @@ impl ObservationHandle {
             fields.u64(
                 Head::handle(Key::Known("prompt.version"), Role::PromptVersion),
                 version.into(),
-            )
+            );
         })
     }
 
@@ -263,8 +264,7 @@ impl ObservationHandle {
         if self.at.is_none() {
             return self;
         }
-        // The user's `Serialize` runs here, before anything is locked.
-        let Ok(json) = serde_json::to_string(&value) else {
+        let Some(json) = json(&value) else {
             return self;
         };
         self.write(|fields| serialized(fields, Head::handle(key, role), &json))
@@ -274,7 +274,7 @@ impl ObservationHandle {
         if self.at.is_none() {
             return self;
         }
-        let Ok(json) = serde_json::to_string(&value) else {
+        let Some(json) = json(&value) else {
             return self;
         };
         self.write(|fields| {
@@ -309,13 +309,13 @@ impl TraceHandle {
         // The iterator is the user's: it runs before anything is locked.
         let tags: Vec<Arc<str>> = tags.into_iter().map(|tag| tag.as_ref().trim().into()).collect();
         self.set(Role::Tags, |attributes| {
-            tags.iter().for_each(|tag| attributes.tag(tag))
+            tags.iter().for_each(|tag| attributes.tag(tag));
         })
     }
 
     /// Metadata of the trace, shown on each of its observations.
     pub fn metadata(&self, key: impl AsRef<str>, value: impl Serialize) -> &Self {
-        let Ok(json) = serde_json::to_string(&value) else {
+        let Some(json) = json(&value) else {
             return self;
         };
         let mut fields = Fields::default();
@@ -361,7 +361,7 @@ impl TraceHandle {
 
     fn text(&self, role: Role, text: &str) -> &Self {
         self.set(role, |attributes| {
-            trace::set(attributes, role, "", ValueRef::Text(text))
+            trace::set(attributes, role, "", ValueRef::Text(text));
         })
     }
 
@@ -371,6 +371,11 @@ impl TraceHandle {
         }
         self
     }
+}
+
+/// The user's `Serialize`, which runs before anything is locked. One that fails or panics says nothing.
+fn json(value: &impl Serialize) -> Option<String> {
+    calmly(|| serde_json::to_string(value))?.ok()
 }
 
 /// Writes what `serde_json` made of a value: text as text, numbers and booleans with their type, nothing for null.

@@ -55,7 +55,6 @@ pub(crate) struct OpenObservation {
     /// What held here when `seen` changes had been made: the ancestors' attributes and its own.
     inherited: Arc<TraceAttributes>,
     seen: u64,
-    arguments: u64,
     pub(crate) fields: Fields,
     garbage: usize,
     events: SmallVec<[EventHead; 1]>,
@@ -123,7 +122,6 @@ impl OpenObservation {
             own: None,
             inherited,
             seen,
-            arguments: 0,
             fields,
             garbage: 0,
             events: SmallVec::new(),
@@ -262,15 +260,21 @@ impl OpenObservation {
     /// Reads what entries from `first` on say about the trace; answers whether they say anything.
     fn weigh_trace_fields(&mut self, first: usize) -> bool {
         let entries = self.fields.entries().get(first..).unwrap_or_default();
-        let arguments = &mut self.arguments;
-        trace::take_attributes(
+        let mut arguments: SmallVec<[usize; 2]> = SmallVec::new();
+        let found = trace::take_attributes(
             &self.fields,
             entries,
             &self.callsite,
             self.above,
             &mut self.own,
-            |index| *arguments |= 1_u64.checked_shl(index.into()).unwrap_or(0),
-        )
+            |at| arguments.push(first + at),
+        );
+        for at in arguments {
+            if let Some(head) = self.fields.entries_mut().nth(at) {
+                head.role = Role::None;
+            }
+        }
+        found
     }
 
     fn own_name(&self) -> Option<String> {
@@ -409,7 +413,6 @@ impl OpenObservation {
             level: self.level,
             trace: self.inherited,
             trace_name: self.trace.name(),
-            arguments: self.arguments,
             fields: self.fields,
             events: self.events,
             links: self.links,
@@ -464,4 +467,30 @@ pub(crate) struct Finished {
     pub(crate) generation: bool,
     /// A word in place of a type that is none.
     pub(crate) unknown_type: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing::field::Empty;
+    use tracing::info_span;
+
+    use crate::SpanExt;
+    use crate::testing::Capture;
+
+    #[test]
+    fn a_key_recorded_a_million_times_takes_the_memory_of_a_few() {
+        let capture = Capture::new();
+        capture.run(|| {
+            let span = info_span!("work", progress = Empty, text = Empty, user_id = Empty);
+            let handle = span.observation();
+            for number in 0..250_000 {
+                span.record("progress", number);
+                span.record("text", "some text of a usual length");
+                handle.metadata("a key of a usual length", number);
+                handle.output("some text of a usual length");
+            }
+        });
+        let weight = capture.observations()[0].weight();
+        assert!(weight < 3 * super::GARBAGE_LIMIT, "{weight}");
+    }
 }

@@ -124,26 +124,25 @@ impl Own {
     }
 }
 
-/// Takes the trace's attributes out of entries into `own`; `argument` is told which plain fields are mere arguments
-/// here. Answers whether there were any.
+/// Takes the trace's attributes out of entries into `own`; `argument` is told which plain fields, by their place, are
+/// mere arguments here. Answers whether there were any.
 pub(crate) fn take_attributes(
     fields: &Fields,
     entries: &[Entry],
     callsite: &Callsite,
     above: Above,
     own: &mut Option<Box<Own>>,
-    mut argument: impl FnMut(u16),
+    mut argument: impl FnMut(usize),
 ) -> bool {
     let mut found = false;
-    for entry in entries
+    for (at, entry) in entries
         .iter()
-        .filter(|entry| entry.head.role.is_trace() && entry.head.owner == 0)
+        .enumerate()
+        .filter(|(_, entry)| entry.head.role.is_trace() && entry.head.owner == 0)
     {
         let head = entry.head;
         if !counts(head, above) {
-            if let Key::Declared(index) = head.key {
-                argument(index);
-            }
+            argument(at);
             continue;
         }
         found = true;

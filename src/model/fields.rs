@@ -251,17 +251,24 @@ impl Fields {
         let Self { bytes, entries } = self;
         entries.retain(|old| {
             let again = newer.entries.iter().any(|new| {
+                let same_role = new.head.role == old.head.role;
                 new.head.owner == old.head.owner
-                    && new.head.role == old.head.role
                     && match (old.head.key, new.head.key) {
+                        // A declared field is one, whatever it has been taken for.
+                        (Key::Declared(old), Key::Declared(new)) => old == new,
                         (Key::Given(old), Key::Given(new)) => {
-                            stretch(bytes, old) == stretch(&newer.bytes, new)
+                            same_role && stretch(bytes, old) == stretch(&newer.bytes, new)
                         }
-                        (old, new) => old == new,
+                        (old, new) => same_role && old == new,
                     }
             });
             if again {
-                garbage += old.slot.range().map_or(0, |range| range.len as usize);
+                let name = match old.head.key {
+                    Key::Given(range) => Some(range),
+                    Key::Declared(_) | Key::Known(_) => None,
+                };
+                let ranges = old.slot.range().into_iter().chain(name);
+                garbage += ranges.map(|range| range.len as usize).sum::<usize>();
             }
             !again
         });
@@ -445,7 +452,7 @@ mod tests {
             garbage += fields.supersede(&newer);
             fields.append(&newer, |_| {});
         }
-        assert_eq!(garbage, "first".len());
+        assert_eq!(garbage, "givenfirst".len());
         fields.compact();
         assert_eq!(fields.bytes, b"keptgivensecond");
         let values: Vec<_> = fields.entries().iter().map(|entry| fields.value(entry)).collect();

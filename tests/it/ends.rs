@@ -97,11 +97,19 @@ fn what_is_recorded_after_the_last_exit_is_part_of_the_work() {
         let parent = capture.find(name).unwrap();
         assert_eq!(parent.duration(), ms(5), "{name}");
     };
-    stretched("record", &|span| drop(span.record("late", 1)));
+    stretched("record", &|span| {
+        span.record("late", 1);
+    });
     stretched("event", &|span| info!(parent: span, "said"));
-    stretched("handle", &|span| drop(span.observation().output("x")));
-    stretched("first token", &|span| drop(span.observation().first_token()));
-    stretched("trace", &|span| drop(span.observation().trace().user("u")));
+    stretched("handle", &|span| {
+        span.observation().output("x");
+    });
+    stretched("first token", &|span| {
+        span.observation().first_token();
+    });
+    stretched("trace", &|span| {
+        span.observation().trace().user("u");
+    });
 }
 
 #[test]

@@ -1,9 +1,12 @@
 //! Users, sessions, tags: said once, held by every observation of the trace that ends later.
 
+use std::sync::Barrier;
+
 use tracing::field::Empty;
 use tracing::{Span, info_span};
 use tracing_llm::testing::Capture;
 use tracing_llm::{SpanExt, current};
+use tracing_subscriber::layer::SubscriberExt;
 
 use crate::support::shows::shows;
 
@@ -223,14 +226,12 @@ fn a_plain_user_or_session_never_replaces_an_ancestors() {
             drop(info_span!("convention", user.id = "another"));
             let span = info_span!("handle");
             span.in_scope(|| {
-                drop(
-                    current()
-                        .trace()
-                        .session("of all")
-                        .user("new")
-                        .tags(["x"])
-                        .name("n"),
-                )
+                current()
+                    .trace()
+                    .session("of all")
+                    .user("new")
+                    .tags(["x"])
+                    .name("n");
             });
         });
     });
@@ -428,4 +429,36 @@ span root
   span below
 "#,
     );
+}
+
+#[test]
+fn what_is_set_before_a_span_ends_is_on_it_whatever_thread_it_lives_on() {
+    let capture = Capture::new();
+    let subscriber = tracing_subscriber::registry().with(capture.layer());
+    let dispatch = tracing::Dispatch::new(subscriber);
+    let (opened, set) = (Barrier::new(5), Barrier::new(5));
+    let root = tracing::dispatcher::with_default(&dispatch, || info_span!("root"));
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                tracing::dispatcher::with_default(&dispatch, || {
+                    let child = info_span!(parent: &root, "open");
+                    let _below = child.in_scope(|| info_span!("open"));
+                    opened.wait();
+                    // Born and ended while the user is being set: either is right.
+                    (0..50).for_each(|_| drop(info_span!(parent: &child, "racing")));
+                    set.wait();
+                    child.in_scope(|| drop(info_span!("after")));
+                });
+            });
+        }
+        opened.wait();
+        root.observation().trace().user("u");
+        set.wait();
+    });
+    drop(root);
+    let observations = capture.observations();
+    let mut settled = observations.iter().filter(|one| one.name() != "racing");
+    assert!(settled.all(|one| one.user() == Some("u")), "{}", capture.tree());
+    assert_eq!(observations.len(), 1 + 4 * 53);
 }

@@ -232,9 +232,11 @@ fn a_handle_may_be_kept_sent_and_used_from_another_thread() {
         let span = info_span!("work");
         let handle = span.observation();
         let copy = handle.clone();
-        std::thread::spawn(move || drop(copy.output("from there").metadata("k", 1)))
-            .join()
-            .unwrap();
+        std::thread::spawn(move || {
+            copy.output("from there").metadata("k", 1);
+        })
+        .join()
+        .unwrap();
         handle.trace().user("u");
     });
     shows(

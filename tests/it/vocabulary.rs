@@ -105,25 +105,47 @@ fn what_is_recorded_later_makes_a_generation_of_a_model() {
     };
     kinds(
         || {
-            late("input", &|span| drop(span.record("input", "x")));
-            late("output", &|span| drop(span.record("output", "x")));
-            late("completion", &|span| drop(span.record("completion", "x")));
-            late("tokens", &|span| drop(span.record("input_tokens", 1)));
-            late("cost", &|span| drop(span.record("cost", 0.5)));
-            late("usage", &|span| drop(span.record("usage", "{}")));
-            late("handle input", &|span| drop(span.observation().input("x")));
-            late("handle output", &|span| drop(span.observation().output("x")));
+            late("input", &|span| {
+                span.record("input", "x");
+            });
+            late("output", &|span| {
+                span.record("output", "x");
+            });
+            late("completion", &|span| {
+                span.record("completion", "x");
+            });
+            late("tokens", &|span| {
+                span.record("input_tokens", 1);
+            });
+            late("cost", &|span| {
+                span.record("cost", 0.5);
+            });
+            late("usage", &|span| {
+                span.record("usage", "{}");
+            });
+            late("handle input", &|span| {
+                span.observation().input("x");
+            });
+            late("handle output", &|span| {
+                span.observation().output("x");
+            });
             late("handle usage", &|span| {
-                drop(span.observation().usage(Usage::new(1, 1)))
+                span.observation().usage(Usage::new(1, 1));
             });
-            late("handle cost", &|span| drop(span.observation().cost(0.5)));
+            late("handle cost", &|span| {
+                span.observation().cost(0.5);
+            });
             late("handle first token", &|span| {
-                drop(span.observation().first_token())
+                span.observation().first_token();
             });
-            late("handle prompt", &|span| drop(span.observation().prompt("p", 1)));
-            late("other", &|span| drop(span.record("other", 1)));
+            late("handle prompt", &|span| {
+                span.observation().prompt("p", 1);
+            });
+            late("other", &|span| {
+                span.record("other", 1);
+            });
             late("handle metadata", &|span| {
-                drop(span.observation().metadata("k", 1))
+                span.observation().metadata("k", 1);
             });
         },
         &[
