@@ -5,8 +5,8 @@ use std::sync::Arc;
 use tracing_subscriber::registry::{LookupSpan, SpanRef};
 
 use crate::field::{Role, Trust};
-use crate::layer::Core;
 use crate::layer::open::OpenObservation;
+use crate::layer::shared::Core;
 use crate::model::{Callsite, EventKind, Fields, Key, Kind, Level, Severity};
 use crate::read;
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::clock::{MonotonicNanos, UnixNanos};
 use crate::field::{Role, Trust};
 use crate::id::TraceId;
-use crate::layer::Core;
+use crate::layer::shared::Core;
 use crate::model::{Callsite, Entry, Fields, Head, Key, TraceAttributes, Value, ValueRef};
 use crate::read;
 

@@ -261,7 +261,7 @@ fn an_operation_says_the_type() {
             "operation",
             otel.name = name,
             gen_ai.operation.name = name
-        ))
+        ));
     };
     kinds(
         || {
