@@ -6,6 +6,7 @@ mod kind;
 mod open;
 mod roles;
 mod scope;
+mod shared;
 mod stream;
 mod trace;
 mod visit;
@@ -14,14 +15,14 @@ use std::any::TypeId;
 use std::cell::Cell;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
 use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::Interest;
 use tracing::{Event, Metadata, Subscriber};
 use tracing_subscriber::layer::{Context, Layer};
-use tracing_subscriber::registry::{LookupSpan, Registry, SpanRef};
+use tracing_subscriber::registry::{LookupSpan, Registry};
 
 pub use current::{ObservationHandle, SpanExt, TraceHandle, current};
 pub use stream::{Observe, Observed};
@@ -29,10 +30,10 @@ pub use stream::{Observe, Observed};
 use crate::clock::Clock;
 use crate::diag::Diagnostics;
 use crate::id::Ids;
-use crate::layer::open::{Birth, Finished, OpenObservation};
-use crate::layer::roles::Callsites;
+use crate::layer::open::OpenObservation;
+use crate::layer::shared::Core;
 use crate::layer::visit::Visitor;
-use crate::model::{Callsite, Fields, Lanes, Link, Severity, TraceAttributes};
+use crate::model::{Fields, Link};
 use crate::sink::{Sink, is_ours};
 
 /// What the layer needs to observe.
@@ -47,26 +48,6 @@ pub(crate) struct Settings {
     pub(crate) plain_names: bool,
     /// Whether an ERROR event makes its span one that failed.
     pub(crate) error_events: bool,
-}
-
-/// What all callbacks share.
-pub(crate) struct Core {
-    pub(crate) sink: Arc<dyn Sink>,
-    pub(crate) clock: Clock,
-    pub(crate) ids: Ids,
-    pub(crate) lanes: Lanes,
-    /// The attributes of a trace that has none.
-    pub(crate) nothing: Arc<TraceAttributes>,
-    /// The lanes that show no infrastructure.
-    observation_lanes: Lanes,
-    diagnostics: Diagnostics,
-    severity: Severity,
-    plain_names: bool,
-    error_events: bool,
-    callsites: Callsites,
-    /// Another layer of ours was here first.
-    retired: AtomicBool,
-    unknown_type_said: AtomicBool,
 }
 
 /// A [`tracing_subscriber::Layer`] that records spans as observations.
@@ -86,38 +67,10 @@ pub struct LlmLayer {
 
 impl LlmLayer {
     pub(crate) fn new(settings: Settings) -> Self {
-        let Settings {
-            sink,
-            clock,
-            ids,
-            diagnostics,
-            level,
-            plain_names,
-            error_events,
-        } = settings;
-        let lanes = sink.lanes();
-        let infrastructure = Callsite {
-            hidden: true,
-            ..Callsite::default()
-        };
-        let core = Core {
-            observation_lanes: lanes.without(sink.shown(&infrastructure)),
-            lanes,
-            clock,
-            ids,
-            nothing: Arc::default(),
-            diagnostics,
-            severity: roles::severity(level),
-            plain_names,
-            error_events,
-            callsites: Callsites::default(),
-            retired: AtomicBool::new(false),
-            unknown_type_said: AtomicBool::new(false),
-            sink,
-        };
+        let level = settings.level.into();
         Self {
-            core: Some(Arc::new(core)),
-            level: level.into(),
+            core: Some(Arc::new(Core::new(settings))),
+            level,
             unfiltered_beneath: false,
         }
     }
@@ -134,86 +87,6 @@ impl LlmLayer {
     fn core(&self) -> Option<&Arc<Core>> {
         let core = self.core.as_ref()?;
         (!is_ours() && !core.retired.load(Ordering::Relaxed)).then_some(core)
-    }
-}
-
-impl Core {
-    /// The callsite, if it is grave enough to be recorded.
-    fn callsite(&self, metadata: &'static Metadata<'static>) -> Option<Arc<Callsite>> {
-        if roles::severity(*metadata.level()) < self.severity {
-            return None;
-        }
-        Some(self.callsites.get(metadata, self.plain_names, &*self.sink))
-    }
-
-    /// The span's observation, if it is one of this layer's.
-    fn on<'a, S, R>(
-        self: &Arc<Self>,
-        span: &SpanRef<'a, S>,
-        act: impl FnOnce(&mut OpenObservation) -> R,
-    ) -> Option<R>
-    where
-        S: LookupSpan<'a>,
-    {
-        let mut extensions = span.extensions_mut();
-        let open = extensions.get_mut::<OpenObservation>()?;
-        Arc::ptr_eq(&open.trace.core, self).then(|| act(open))
-    }
-
-    /// The nearest recorded span, this one included.
-    fn nearest<'a, S>(self: &Arc<Self>, span: SpanRef<'a, S>) -> Option<SpanRef<'a, S>>
-    where
-        S: LookupSpan<'a>,
-    {
-        span.scope().find(|span| self.on(span, |_| ()).is_some())
-    }
-
-    /// What of the trace holds for a span now, by way of its ancestors if any of them changed something.
-    fn attributes<'a, S>(self: &Arc<Self>, span: &SpanRef<'a, S>) -> Option<Arc<TraceAttributes>>
-    where
-        S: LookupSpan<'a>,
-    {
-        let (known, trace) = self.on(span, |open| (open.current_attributes(), Arc::clone(&open.trace)))?;
-        if known.is_some() {
-            return known;
-        }
-        let seen = trace.changes();
-        let mut merged = TraceAttributes::default();
-        for ancestor in span.scope().from_root() {
-            self.on(&ancestor, |open| {
-                if let Some(own) = open.own_attributes() {
-                    merged.overlay(own);
-                }
-            });
-        }
-        let merged = Arc::new(merged);
-        self.on(span, |open| open.refresh(Arc::clone(&merged), seen));
-        Some(merged)
-    }
-
-    /// What a span takes from its nearest recorded ancestor.
-    fn birth<'a, S>(self: &Arc<Self>, parent: Option<SpanRef<'a, S>>) -> Birth
-    where
-        S: LookupSpan<'a>,
-    {
-        let parent = parent.and_then(|parent| self.nearest(parent));
-        let born = parent.and_then(|parent| {
-            let attributes = self.attributes(&parent)?;
-            self.on(&parent, |open| open.bear(attributes))
-        });
-        born.unwrap_or_else(|| Birth::root(self))
-    }
-
-    fn finished(&self, finished: Finished) {
-        if let Some(word) = finished.unknown_type {
-            if !self.unknown_type_said.swap(true, Ordering::Relaxed) {
-                let name = finished.recorded.callsite.name;
-                self.diagnostics.say(&format!(
-                    "{word:?} on span {name:?} is no observation type; its type is inferred (said once)"
-                ));
-            }
-        }
-        self.sink.finish(finished.recorded);
     }
 }
 
@@ -280,6 +153,10 @@ where
                 late: true,
                 owner: 0,
             });
+            if scratch.entries().iter().any(|entry| entry.head.role.is_trace()) {
+                // Whether a plain user counts depends on what is above by now.
+                core.refresh(&span);
+            }
             core.on(&span, |open| open.record(scratch));
         });
     }
@@ -334,13 +211,14 @@ where
     fn on_close(&self, id: Id, context: Context<'_, S>) {
         let Some(core) = self.core() else { return };
         let Some(span) = context.span(&id) else { return };
-        let Some(attributes) = core.attributes(&span) else {
+        core.refresh(&span);
+        if core.on(&span, |_| ()).is_none() {
             return;
-        };
+        }
         let Some(open) = span.extensions_mut().remove::<OpenObservation>() else {
             return;
         };
-        let finished = open.finish(attributes);
+        let finished = open.finish();
         if let Some(parent) = span.parent().and_then(|parent| core.nearest(parent)) {
             core.on(&parent, |open| open.child_closed(finished.generation));
         }
@@ -372,13 +250,5 @@ impl fmt::Debug for LlmLayer {
             .field("level", &self.level)
             .field("observes", &self.core.is_some())
             .finish()
-    }
-}
-
-impl fmt::Debug for Core {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Core")
-            .field("lanes", &self.lanes)
-            .finish_non_exhaustive()
     }
 }

@@ -12,7 +12,7 @@ use serde::de::IgnoredAny;
 
 use crate::debug_text;
 use crate::field::{Role, Trust};
-use crate::model::{Key, Kind, Observation, PromptLink, Reading, Recorded, TextForm, Use, Value, ValueRef};
+use crate::model::{Entry, Kind, Observation, PromptLink, Reading, Recorded, TextForm, Use, Value, ValueRef};
 
 /// Reads one recorded span after the other.
 #[derive(Debug, Default)]
@@ -28,8 +28,9 @@ impl Reader {
             ..Reading::default()
         };
         let failed = self.read_texts(&mut recorded, &mut reading);
-        hide_repeated(&recorded, &mut reading);
         weigh(&recorded, &mut reading);
+        hide_repeated(&recorded, &mut reading);
+        reading.model = best(&recorded, &reading, &[Role::Model, Role::ResponseModel]);
         content::read(&recorded, &mut reading);
         outcome::read(&recorded, &mut reading, failed);
         usage::read(&recorded, &mut reading);
@@ -88,6 +89,12 @@ impl Reader {
         }
         match debug_text::read(text, role == Role::Return, &mut self.scratch) {
             debug_text::Reading::Absent => Found::Absent,
+            // `Some(5)` is a number; a text would have its quotes.
+            debug_text::Reading::Text
+                if text.starts_with("Some(") && is_scalar(&self.scratch) && !text.contains('"') =>
+            {
+                Found::Becomes(TextForm::Json)
+            }
             debug_text::Reading::Text => Found::Becomes(TextForm::Text),
             debug_text::Reading::Json => Found::Becomes(TextForm::Json),
             debug_text::Reading::Error => Found::Becomes(TextForm::Error),
@@ -119,29 +126,51 @@ fn is_json_by_nature(role: Role) -> bool {
         )
 }
 
+/// Whether a text is one JSON number or boolean.
+fn is_scalar(text: &[u8]) -> bool {
+    !text.starts_with(b"\"") && !text.starts_with(b"n") && serde_json::from_slice::<IgnoredAny>(text).is_ok()
+}
+
 /// Whether a text is one JSON object or list, whole.
 fn is_json(text: &str) -> bool {
     text.trim_start().starts_with(['{', '[']) && serde_json::from_str::<IgnoredAny>(text).is_ok()
 }
 
-/// A key is sent once: of two fields with one name, the last.
+/// A key is sent once: of two fields that say one thing the more trusted, of equals the last.
 fn hide_repeated(recorded: &Recorded, reading: &mut Reading) {
     let entries = recorded.fields.entries();
     for (index, entry) in entries.iter().enumerate() {
-        let Some((name, _)) = Some(recorded.names(entry)).filter(|(name, _)| !name.is_empty()) else {
-            continue;
-        };
-        let again = entries.get(index + 1..).unwrap_or_default().iter().any(|later| {
-            later.head.owner == entry.head.owner
-                && later.head.role == entry.head.role
-                && recorded.names(later).0 == name
-        });
-        if again {
-            if let Some(used) = reading.uses.get_mut(index) {
-                used.hidden = true;
+        for (later, other) in entries.iter().enumerate().skip(index + 1) {
+            if other.head.role != entry.head.role || other.head.owner != entry.head.owner {
+                continue;
+            }
+            let both_count = [index, later]
+                .iter()
+                .all(|at| reading.uses.get(*at).is_some_and(|used| used.counts));
+            if !say_one_thing(recorded, entry, other, both_count) {
+                continue;
+            }
+            let worse = if other.head.trust >= entry.head.trust {
+                index
+            } else {
+                later
+            };
+            if let Some(used) = reading.uses.get_mut(worse) {
+                *used = Use {
+                    hidden: true,
+                    ..Use::default()
+                };
             }
         }
     }
+}
+
+/// Whether two fields with one role have one key: one name or, where both count, one name within the role.
+fn say_one_thing(recorded: &Recorded, one: &Entry, other: &Entry, both_count: bool) -> bool {
+    let (one_name, one_short) = recorded.names(one);
+    let (other_name, other_short) = recorded.names(other);
+    let by_short_name = both_count && matches!(one.head.role, Role::Parameter | Role::Metadata | Role::Usage);
+    !one_name.is_empty() && (one_name == other_name || (by_short_name && one_short == other_short))
 }
 
 /// Decides which roles count. What does not is an argument, or metadata.
@@ -168,18 +197,9 @@ fn weigh(recorded: &Recorded, reading: &mut Reading) {
                 | Role::CostDetails => trusted || calls_a_model,
                 // Langfuse's server links generations only.
                 Role::PromptName | Role::PromptVersion => recorded.kind == Kind::Generation,
-                role if role.is_trace() => !is_argument_bit(recorded, head.key),
                 // Which of them is the content is weighed apart.
                 role => !(role.is_input() || role.is_output()),
             };
-    }
-    reading.model = best(recorded, reading, &[Role::Model, Role::ResponseModel]);
-}
-
-fn is_argument_bit(recorded: &Recorded, key: Key) -> bool {
-    match key {
-        Key::Declared(index) => recorded.arguments & 1_u64.checked_shl(index.into()).unwrap_or(0) != 0,
-        _ => false,
     }
 }
 

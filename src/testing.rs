@@ -21,7 +21,8 @@
 //! );
 //! ```
 
-use std::fmt::Write as _;
+mod tree;
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tracing::Dispatch;
@@ -32,11 +33,7 @@ pub use crate::clock::ManualClock;
 use crate::diag::Diagnostics;
 use crate::id::Ids;
 use crate::layer::{LlmLayer, Settings};
-
-use crate::model::{
-    Callsite, Content, Fields, Forest, Kind, Lane, Lanes, Level, Observation, Recorded, Shared, ValueRef,
-    write_arguments,
-};
+use crate::model::{Callsite, Fields, Lane, Lanes, Observation, Recorded, Shared};
 use crate::process::Masker;
 use crate::read::Reader;
 use crate::sink::Sink;
@@ -127,7 +124,7 @@ impl Capture {
         self.render(OBSERVATIONS)
     }
 
-    /// The same with infrastructure, as OTLP shows it.
+    /// The same with infrastructure, events and links, as OTLP shows it.
     #[must_use]
     pub fn whole_tree(&self) -> String {
         self.render(EVERYTHING)
@@ -140,11 +137,7 @@ impl Capture {
             .map(AsRef::as_ref)
             .filter(|one| one.shown().contains(lane))
             .collect();
-        let mut text = String::from("\n");
-        for node in Forest::new(&shown, lane).walk() {
-            describe(node.observation, node.depth, lane, &mut text);
-        }
-        text
+        tree::render(&shown, lane, lane == EVERYTHING)
     }
 }
 
@@ -152,149 +145,6 @@ impl Default for Capture {
     fn default() -> Self {
         Self::new()
     }
-}
-
-/// Writes one observation: the line that names it, and a line for each thing that it holds.
-fn describe(observation: &Observation, depth: usize, lane: Lane, text: &mut String) {
-    let indent = "  ".repeat(depth);
-    let _ = write!(text, "{indent}{} {}", observation.kind(), observation.name());
-    if let Some(model) = observation.model() {
-        let _ = write!(text, "  model={model}");
-    }
-    if observation.level() != Level::Default {
-        let _ = write!(text, "  {}", observation.level());
-    }
-    if let Some(message) = observation.status_message() {
-        let _ = write!(text, "  status={message:?}");
-    }
-    if observation.duration().as_nanos() > 0 && observation.kind() != Kind::Event {
-        let _ = write!(text, "  {:?}", observation.duration());
-    }
-    text.push('\n');
-    let mut line = |label: &str, value: &str| {
-        if !value.is_empty() {
-            let _ = writeln!(text, "{indent}  {:<7} {value}", format!("{label}:"));
-        }
-    };
-    if observation.parent_in(lane).is_none() {
-        line("trace", &trace(observation));
-    }
-    line("params", &object(observation, Show::Parameters));
-    line(
-        "usage",
-        &joined(
-            observation
-                .usage()
-                .buckets()
-                .map(|(bucket, tokens)| format!("{bucket}={tokens}")),
-        ),
-    );
-    line(
-        "cost",
-        &joined(
-            observation
-                .cost()
-                .parts()
-                .map(|(part, dollars)| format!("{part}={dollars}")),
-        ),
-    );
-    if let Some(prompt) = observation.prompt() {
-        line("prompt", &format!("{}@{}", prompt.name, prompt.version));
-    }
-    if let Some(first) = observation.time_to_first_token() {
-        line("first", &format!("{first:?}"));
-    }
-    line("in", &content(observation, observation.input()));
-    line("out", &content(observation, observation.output()));
-    line("meta", &object(observation, Show::Metadata));
-}
-
-fn trace(observation: &Observation) -> String {
-    let trace = observation.trace();
-    let named = observation
-        .trace_name()
-        .filter(|name| *name != observation.name());
-    let mut facts: Vec<String> = [
-        ("name", named),
-        ("user", trace.user.as_deref()),
-        ("session", trace.session.as_deref()),
-        ("environment", trace.environment.as_deref()),
-        ("release", trace.release.as_deref()),
-        ("version", trace.version.as_deref()),
-    ]
-    .into_iter()
-    .filter_map(|(key, value)| Some(format!("{key}={}", value?)))
-    .collect();
-    if !trace.tags.is_empty() {
-        facts.push(format!("tags=[{}]", trace.tags.join(",")));
-    }
-    if let Some(public) = trace.public {
-        facts.push(format!("public={public}"));
-    }
-    facts.extend(
-        trace
-            .metadata
-            .iter()
-            .map(|(key, value)| format!("{key}={}", json(value.as_ref()))),
-    );
-    facts.join(" ")
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Show {
-    Parameters,
-    Metadata,
-}
-
-fn object(observation: &Observation, show: Show) -> String {
-    use crate::field::Role;
-    let fields = observation.fields().filter(|field| match show {
-        Show::Parameters => field.used.counts && matches!(field.role, Role::Parameter | Role::Parameters),
-        Show::Metadata => field.used.metadata,
-    });
-    let facts: Vec<String> = fields
-        .map(|field| {
-            let key = if field.used.counts {
-                field.short
-            } else {
-                field.name
-            };
-            format!("{}:{}", json(ValueRef::Text(key)), json(field.value))
-        })
-        .collect();
-    if facts.is_empty() {
-        String::new()
-    } else {
-        format!("{{{}}}", facts.join(","))
-    }
-}
-
-fn joined(facts: impl Iterator<Item = String>) -> String {
-    facts.collect::<Vec<_>>().join(" ")
-}
-
-fn content(observation: &Observation, content: Content) -> String {
-    match content {
-        Content::None => String::new(),
-        Content::Field(index) => match observation.field_value(index) {
-            Some(ValueRef::Text(text) | ValueRef::Json(text) | ValueRef::Error(text)) => {
-                text.replace('\n', "\\n")
-            }
-            Some(value) => json(value),
-            None => String::new(),
-        },
-        Content::Arguments => {
-            let mut out = Vec::new();
-            write_arguments(observation, &mut out);
-            String::from_utf8(out).unwrap_or_default()
-        }
-    }
-}
-
-fn json(value: ValueRef<'_>) -> String {
-    let mut out = Vec::new();
-    value.write_json(&mut out);
-    String::from_utf8(out).unwrap_or_default()
 }
 
 /// A sink that reads at once and keeps everything.

@@ -1,6 +1,7 @@
 //! The chainable handle to an open observation.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use serde::Serialize;
 use tracing::{Dispatch, Span, dispatcher, span};
@@ -10,7 +11,8 @@ use crate::field::Role;
 use crate::id::{SpanId, TraceId};
 use crate::layer::open::OpenObservation;
 use crate::layer::trace;
-use crate::model::{Cost, Fields, Head, Key, Kind, Level, TraceAttributes, Usage};
+use crate::layer::visit::calmly;
+use crate::model::{Cost, Fields, Head, Key, Kind, Level, TraceAttributes, Usage, ValueRef};
 
 /// The nearest recorded observation around the caller, also from inside a span that the layer does not record.
 ///
@@ -198,7 +200,7 @@ impl ObservationHandle {
             fields.u64(
                 Head::handle(Key::Known("prompt.version"), Role::PromptVersion),
                 version.into(),
-            )
+            );
         })
     }
 
@@ -262,8 +264,7 @@ impl ObservationHandle {
         if self.at.is_none() {
             return self;
         }
-        // The user's `Serialize` runs here, before anything is locked.
-        let Ok(json) = serde_json::to_string(&value) else {
+        let Some(json) = json(&value) else {
             return self;
         };
         self.write(|fields| serialized(fields, Head::handle(key, role), &json))
@@ -273,7 +274,7 @@ impl ObservationHandle {
         if self.at.is_none() {
             return self;
         }
-        let Ok(json) = serde_json::to_string(&value) else {
+        let Some(json) = json(&value) else {
             return self;
         };
         self.write(|fields| {
@@ -295,24 +296,26 @@ pub struct TraceHandle {
 impl TraceHandle {
     /// Who is served.
     pub fn user(&self, id: impl AsRef<str>) -> &Self {
-        self.set(|attributes| attributes.user = Some(id.as_ref().into()))
+        self.text(Role::User, id.as_ref())
     }
 
     /// The conversation that this trace is a turn of.
     pub fn session(&self, id: impl AsRef<str>) -> &Self {
-        self.set(|attributes| attributes.session = Some(id.as_ref().into()))
+        self.text(Role::Session, id.as_ref())
     }
 
     /// Tags to find it by; they add to those that are there.
     pub fn tags<T: AsRef<str>>(&self, tags: impl IntoIterator<Item = T>) -> &Self {
         // The iterator is the user's: it runs before anything is locked.
-        let tags: Vec<T> = tags.into_iter().collect();
-        self.set(|attributes| tags.iter().for_each(|tag| attributes.tag(tag.as_ref().trim())))
+        let tags: Vec<Arc<str>> = tags.into_iter().map(|tag| tag.as_ref().trim().into()).collect();
+        self.set(Role::Tags, |attributes| {
+            tags.iter().for_each(|tag| attributes.tag(tag));
+        })
     }
 
     /// Metadata of the trace, shown on each of its observations.
     pub fn metadata(&self, key: impl AsRef<str>, value: impl Serialize) -> &Self {
-        let Ok(json) = serde_json::to_string(&value) else {
+        let Some(json) = json(&value) else {
             return self;
         };
         let mut fields = Fields::default();
@@ -324,42 +327,55 @@ impl TraceHandle {
         let Some(entry) = fields.entries().first() else {
             return self;
         };
-        let value = fields.value(entry);
-        self.set(|attributes| trace::set(attributes, Role::TraceMetadata, key.as_ref(), value))
+        let (key, value) = (key.as_ref(), fields.value(entry));
+        self.set(Role::TraceMetadata, |attributes| {
+            trace::set(attributes, Role::TraceMetadata, key, value);
+        })
     }
 
     /// The name of the trace. Without it the trace has the name of its first topmost observation.
     pub fn name(&self, name: impl AsRef<str>) -> &Self {
-        self.set(|attributes| attributes.name = Some(name.as_ref().into()))
+        self.text(Role::TraceName, name.as_ref())
     }
 
     /// Whether anybody with the link may see it.
     pub fn public(&self, public: bool) -> &Self {
-        self.set(|attributes| attributes.public = Some(public))
+        self.set(Role::Public, |attributes| attributes.public = Some(public))
     }
 
     /// Where it ran: lower-case letters, digits, `-` and `_`, at most 40, not beginning with `langfuse`. Langfuse's
     /// server stores anything else as `default`.
     pub fn environment(&self, environment: impl AsRef<str>) -> &Self {
-        self.set(|attributes| attributes.environment = Some(environment.as_ref().into()))
+        self.text(Role::Environment, environment.as_ref())
     }
 
     /// The release of the program.
     pub fn release(&self, release: impl AsRef<str>) -> &Self {
-        self.set(|attributes| attributes.release = Some(release.as_ref().into()))
+        self.text(Role::Release, release.as_ref())
     }
 
     /// The version of what made the trace: of a prompt chain, an agent.
     pub fn version(&self, version: impl AsRef<str>) -> &Self {
-        self.set(|attributes| attributes.version = Some(version.as_ref().into()))
+        self.text(Role::Version, version.as_ref())
     }
 
-    fn set(&self, set: impl FnOnce(&mut TraceAttributes)) -> &Self {
+    fn text(&self, role: Role, text: &str) -> &Self {
+        self.set(role, |attributes| {
+            trace::set(attributes, role, "", ValueRef::Text(text));
+        })
+    }
+
+    fn set(&self, role: Role, set: impl FnOnce(&mut TraceAttributes)) -> &Self {
         if let Some(top) = &self.top {
-            top.with(|open| open.set_attribute(set));
+            top.with(|open| open.set_attribute(role, set));
         }
         self
     }
+}
+
+/// The user's `Serialize`, which runs before anything is locked. One that fails or panics says nothing.
+fn json(value: &impl Serialize) -> Option<String> {
+    calmly(|| serde_json::to_string(value))?.ok()
 }
 
 /// Writes what `serde_json` made of a value: text as text, numbers and booleans with their type, nothing for null.

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use tracing_subscriber::registry::{LookupSpan, SpanRef};
 
 use crate::field::{Role, Trust};
-use crate::layer::Core;
 use crate::layer::open::OpenObservation;
-use crate::model::{Callsite, EventKind, Fields, Head, Key, Kind, Level, Severity};
+use crate::layer::shared::Core;
+use crate::model::{Callsite, EventKind, Fields, Key, Kind, Level, Severity};
 use crate::read;
 
 impl Core {
@@ -29,47 +29,36 @@ impl Core {
             }
         }
         let Some(span) = self.nearest(span) else { return };
-        let message = message(&callsite, values);
         if is_an_observation(values) {
-            self.observe(&span, Arc::clone(&callsite), message.as_deref(), values);
+            self.observe(&span, Arc::clone(&callsite), values);
         }
+        let message = (callsite.severity == Severity::Error)
+            .then(|| text_of(&callsite, values, "message").or_else(|| text_of(&callsite, values, "error")));
         self.on(&span, |open| {
-            if callsite.severity == Severity::Error && self.error_events {
+            if let Some(message) = message.filter(|_| self.error_events) {
                 open.escalate(Some(Level::Error));
-                if let Some(message) = &message {
-                    open.complain(message);
-                }
+                open.complain(message.as_deref());
             }
             open.event(callsite, EventKind::Plain, values);
         });
     }
 
     /// The event is an observation where observations are shown; where everything is, it stays an event of its span.
-    fn observe<'a, S>(
-        self: &Arc<Self>,
-        span: &SpanRef<'a, S>,
-        callsite: Arc<Callsite>,
-        message: Option<&str>,
-        values: &Fields,
-    ) where
+    fn observe<'a, S>(self: &Arc<Self>, span: &SpanRef<'a, S>, callsite: Arc<Callsite>, values: &Fields)
+    where
         S: LookupSpan<'a>,
     {
         let lanes = callsite.shown.intersection(self.observation_lanes);
-        let Some(attributes) = self.attributes(span) else {
-            return;
-        };
-        let Some(birth) = self.on(span, |open| open.bear(Arc::clone(&attributes))) else {
+        self.refresh(span);
+        let Some(birth) = self.on(span, OpenObservation::bear) else {
             return;
         };
         let mut fields = self.sink.buffer();
-        fields.append(values, |_| {});
-        if let Some(message) = message {
-            let name = Head {
-                trust: Trust::Convention,
-                ..Head::handle(Key::Known("otel.name"), Role::Name)
-            };
-            fields.str(name, message);
-        }
+        fields.append(values, |head| {
+            if is_named(&callsite, head.key, "message") {
+                (head.role, head.trust) = (Role::Name, Trust::Convention);
+            }
+        });
         let mut open = OpenObservation::new(birth, Arc::clone(&callsite), fields);
         open.end_now();
         open.escalate(match callsite.severity {
@@ -77,7 +66,7 @@ impl Core {
             Severity::Warn => Some(Level::Warning),
             _ => None,
         });
-        let mut finished = open.finish(attributes);
+        let mut finished = open.finish();
         finished.recorded.shown = lanes;
         self.on(span, |open| open.child_closed(false));
         if !lanes.is_empty() {
@@ -118,16 +107,20 @@ impl Report {
     }
 }
 
-fn message(callsite: &Callsite, values: &Fields) -> Option<String> {
-    let is_message = |key: Key| match key {
+/// The text of an event's field. What a log line says is text, whatever it looks like.
+fn text_of(callsite: &Callsite, values: &Fields, name: &str) -> Option<String> {
+    let entries = values.entries().iter();
+    let mut named = entries.filter(|entry| is_named(callsite, entry.head.key, name));
+    values.value(named.next()?).as_str().map(str::to_owned)
+}
+
+fn is_named(callsite: &Callsite, key: Key, name: &str) -> bool {
+    match key {
         Key::Declared(index) => callsite
             .field(index.into())
-            .is_some_and(|field| field.name == "message"),
+            .is_some_and(|field| field.name == name),
         _ => false,
-    };
-    let entry = values.entries().iter().find(|entry| is_message(entry.head.key))?;
-    // What a log line says is text, whatever it looks like.
-    values.value(entry).as_str().map(str::to_owned)
+    }
 }
 
 fn is_an_observation(values: &Fields) -> bool {

@@ -1,7 +1,7 @@
 //! Which observation type a set of roles implies: one table.
 
 use crate::field::{Role, Trust, plain};
-use crate::model::{Kind, Recorded};
+use crate::model::{Kind, Recorded, ValueRef};
 use crate::read;
 
 /// What the fields of a span say about its type.
@@ -38,6 +38,10 @@ pub(crate) fn implied(recorded: &Recorded) -> Implied {
         let head = entry.head;
         let (name, short) = recorded.names(entry);
         let value = recorded.fields.value(entry);
+        // An `Option` argument that is `None` says nothing.
+        if value == ValueRef::Debug("None") {
+            continue;
+        }
         match head.role {
             Role::Type => {
                 let Some(text) = read::text(value) else { continue };

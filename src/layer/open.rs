@@ -1,5 +1,7 @@
 //! An observation that has not ended: it lives in its span's extensions until the span closes.
 
+mod told;
+
 use std::sync::Arc;
 
 use smallvec::SmallVec;
@@ -7,24 +9,13 @@ use smallvec::SmallVec;
 use crate::clock::MonotonicNanos;
 use crate::field::{Role, Trust};
 use crate::id::SpanId;
-use crate::layer::Core;
 use crate::layer::kind::{self, Implied};
-use crate::layer::trace::{self, Above, TraceState};
+use crate::layer::shared::Core;
+use crate::layer::trace::{self, Above, Own, TraceState};
 use crate::model::{
-    Callsite, EventHead, EventKind, Fields, Head, Key, Kind, Lanes, Level, Link, Parents, Recorded,
-    TraceAttributes,
+    Callsite, EventHead, Fields, Head, Key, Kind, Lanes, Level, Link, Parents, Recorded, TraceAttributes,
 };
 use crate::read;
-
-/// How many events of one span are kept (OpenTelemetry's default limit); the rest is counted.
-const EVENT_LIMIT: usize = 128;
-/// How many fields one span keeps, its events' among them, beyond those it declares: handle calls with ever new keys
-/// stay bounded.
-const FIELD_LIMIT: usize = 4096;
-/// How many links one span keeps (OpenTelemetry's default limit).
-const LINK_LIMIT: usize = 128;
-/// Superseded values may fill this much before the buffer is rebuilt.
-const GARBAGE_LIMIT: usize = 64 * 1024;
 
 /// One span, while it is open.
 #[derive(Debug)]
@@ -33,8 +24,7 @@ pub(crate) struct OpenObservation {
     pub(crate) callsite: Arc<Callsite>,
     pub(crate) id: SpanId,
     parents: Parents,
-    /// An ancestor is shown as an observation.
-    shown_above: bool,
+    above: Above,
     names_the_trace: bool,
     start: MonotonicNanos,
     end: Option<MonotonicNanos>,
@@ -52,11 +42,10 @@ pub(crate) struct OpenObservation {
     kind: Option<Kind>,
     level: Option<Level>,
     /// What the fields and handle calls of this span say about the trace.
-    own: Option<Box<TraceAttributes>>,
+    own: Option<Box<Own>>,
     /// What held here when `seen` changes had been made: the ancestors' attributes and its own.
     inherited: Arc<TraceAttributes>,
     seen: u64,
-    arguments: u64,
     pub(crate) fields: Fields,
     garbage: usize,
     events: SmallVec<[EventHead; 1]>,
@@ -71,6 +60,8 @@ pub(crate) struct Birth {
     parents: Parents,
     shown_above: bool,
     inherited: Arc<TraceAttributes>,
+    /// How many changes of the trace `inherited` knows.
+    seen: u64,
 }
 
 impl Birth {
@@ -83,6 +74,7 @@ impl Birth {
             parents: Parents::default(),
             shown_above: false,
             inherited,
+            seen: 0,
         }
     }
 }
@@ -94,14 +86,14 @@ impl OpenObservation {
             parents,
             shown_above,
             inherited,
+            seen,
         } = birth;
         let id = trace.core.ids.span();
         let start = trace.now();
-        let seen = trace.changes();
         let mut open = Self {
             id,
             parents,
-            shown_above,
+            above: Above::new(&inherited, shown_above),
             names_the_trace: false,
             start,
             end: None,
@@ -121,7 +113,6 @@ impl OpenObservation {
             own: None,
             inherited,
             seen,
-            arguments: 0,
             fields,
             garbage: 0,
             events: SmallVec::new(),
@@ -134,41 +125,46 @@ impl OpenObservation {
         open.weigh_trace_fields(0);
         if let Some(own) = &open.own {
             let mut merged = (*open.inherited).clone();
-            merged.overlay(own);
+            merged.overlay(&own.attributes);
             open.inherited = Arc::new(merged);
         }
-        if !shown_above && !open.callsite.hidden {
+        if !open.above.shown && !open.callsite.hidden {
             let name = open.own_name().unwrap_or_else(|| open.callsite.name.to_owned());
             open.names_the_trace = open.trace.name_once(&name);
         }
         open
     }
 
-    /// A child begins: what it takes from here, given what held here now.
-    pub(crate) fn bear(&mut self, inherited: Arc<TraceAttributes>) -> Birth {
+    /// A child begins: what it takes from here.
+    pub(crate) fn bear(&mut self) -> Birth {
         self.children = self.children.saturating_add(1);
         let shown = self.callsite.shown;
         Birth {
             trace: Arc::clone(&self.trace),
             parents: Parents::below(self.id, shown, &self.parents, self.trace.core.lanes),
-            shown_above: self.shown_above || !self.callsite.hidden,
-            inherited,
+            shown_above: self.above.shown || !self.callsite.hidden,
+            inherited: Arc::clone(&self.inherited),
+            seen: self.seen,
         }
     }
 
-    /// The attributes that hold here, if no span changed any since they were worked out.
-    pub(crate) fn current_attributes(&self) -> Option<Arc<TraceAttributes>> {
-        (self.seen == self.trace.changes()).then(|| Arc::clone(&self.inherited))
+    /// Whether some span changed an attribute of the trace since those that hold here were worked out.
+    pub(crate) fn is_stale(&self) -> bool {
+        self.seen != self.trace.changes()
     }
 
     /// What this span itself says about the trace.
     pub(crate) fn own_attributes(&self) -> Option<&TraceAttributes> {
-        self.own.as_deref()
+        self.own.as_ref().map(|own| &own.attributes)
     }
 
-    /// Keeps what was worked out from the ancestors when `seen` changes had been made.
-    pub(crate) fn refresh(&mut self, attributes: Arc<TraceAttributes>, seen: u64) {
-        self.inherited = attributes;
+    /// Keeps what the ancestors said when `seen` changes had been made.
+    pub(crate) fn refresh(&mut self, mut above: TraceAttributes, seen: u64) {
+        self.above = Above::new(&above, self.above.shown);
+        if let Some(own) = self.own_attributes() {
+            above.overlay(own);
+        }
+        self.inherited = Arc::new(above);
         self.seen = seen;
     }
 
@@ -192,83 +188,24 @@ impl OpenObservation {
         });
     }
 
-    /// Something was recorded: it counts for the end of a span that is left and waits for its children.
-    fn touch(&mut self) {
-        if self.had_children_at_exit {
-            self.last_touch = self.trace.now();
-        }
-    }
-
-    /// Values recorded after creation.
-    pub(crate) fn record(&mut self, values: &Fields) {
-        self.touch();
-        let first = self.take_over(values);
-        self.late(first);
-    }
-
-    /// Values through the handle.
-    pub(crate) fn record_one(&mut self, write: impl FnOnce(&mut Fields)) {
-        self.touch();
-        let mut values = self.trace.core.sink.buffer();
-        write(&mut values);
-        let first = self.take_over(&values);
-        self.late(first);
-    }
-
-    fn late(&mut self, first: usize) {
-        if self.weigh_trace_fields(first) {
-            self.trace.changed();
-        }
-        let renamed = self
-            .fields
-            .entries()
-            .get(first..)
-            .unwrap_or_default()
-            .iter()
-            .any(|entry| entry.head.role == Role::Name);
-        if renamed && self.names_the_trace {
-            if let Some(name) = self.own_name() {
-                self.trace.rename(&name);
-            }
-        }
-    }
-
-    /// Appends values, each key's last one only; answers where the new ones begin.
-    fn take_over(&mut self, values: &Fields) -> usize {
-        let taken = values.entries().len();
-        self.garbage += self.fields.supersede(values);
-        let first = self.fields.entries().len();
-        if first + taken > FIELD_LIMIT + self.callsite.fields.len() {
-            self.dropped_fields = self
-                .dropped_fields
-                .saturating_add(u32::try_from(taken).unwrap_or(u32::MAX));
-            return first;
-        }
-        self.fields.append(values, |_| {});
-        if self.garbage > GARBAGE_LIMIT && self.garbage > self.fields.weight() / 2 {
-            self.fields.compact();
-            self.garbage = 0;
-        }
-        first
-    }
-
     /// Reads what entries from `first` on say about the trace; answers whether they say anything.
     fn weigh_trace_fields(&mut self, first: usize) -> bool {
-        let above = Above {
-            attributes: &self.inherited,
-            nothing_shown: !self.shown_above,
-        };
         let entries = self.fields.entries().get(first..).unwrap_or_default();
-        let arguments = &mut self.arguments;
-        let found = trace::attributes_in(&self.fields, entries, &self.callsite, above, |index| {
-            *arguments |= 1_u64.checked_shl(index.into()).unwrap_or(0);
-        });
-        let Some(found) = found else { return false };
-        match &mut self.own {
-            Some(own) => own.overlay(&found),
-            None => self.own = Some(Box::new(found)),
+        let mut arguments: SmallVec<[usize; 2]> = SmallVec::new();
+        let found = trace::take_attributes(
+            &self.fields,
+            entries,
+            &self.callsite,
+            self.above,
+            &mut self.own,
+            |at| arguments.push(first + at),
+        );
+        for at in arguments {
+            if let Some(head) = self.fields.entries_mut().nth(at) {
+                head.role = Role::None;
+            }
         }
-        true
+        found
     }
 
     fn own_name(&self) -> Option<String> {
@@ -276,105 +213,10 @@ impl OpenObservation {
             .fields
             .entries()
             .iter()
-            .rfind(|entry| entry.head.role == Role::Name && entry.head.owner == 0);
+            .filter(|entry| entry.head.role == Role::Name && entry.head.owner == 0)
+            // Of equals the last.
+            .max_by_key(|entry| entry.head.trust);
         named.and_then(|entry| read::text(self.fields.value(entry)).map(std::borrow::Cow::into_owned))
-    }
-
-    /// An attribute of the trace, set here through the handle.
-    pub(crate) fn set_attribute(&mut self, set: impl FnOnce(&mut TraceAttributes)) {
-        self.touch();
-        set(self.own.get_or_insert_default());
-        self.trace.changed();
-    }
-
-    /// An event inside the span, with values that it owns.
-    pub(crate) fn event(&mut self, callsite: Arc<Callsite>, kind: EventKind, values: &Fields) {
-        self.touch();
-        if self.events.len() >= EVENT_LIMIT {
-            self.dropped_events = self.dropped_events.saturating_add(1);
-            return;
-        }
-        let owner = u16::try_from(self.events.len() + 1).unwrap_or(u16::MAX);
-        let time = self.trace.unix(self.trace.now());
-        self.events.push(EventHead { time, callsite, kind });
-        self.fields.append(values, |head| head.owner = owner);
-    }
-
-    /// What the function returned.
-    pub(crate) fn returned(&mut self, values: &Fields) {
-        self.returned = true;
-        self.callsite
-            .returns
-            .store(true, std::sync::atomic::Ordering::Relaxed);
-        self.fields.append(values, |head| {
-            (head.key, head.role, head.trust, head.late) =
-                (Key::Known("return"), Role::Return, Trust::Convention, true);
-        });
-        self.touch();
-    }
-
-    /// The error that the function returned, reported at some severity.
-    pub(crate) fn failed(&mut self, level: Option<Level>, callsite: Arc<Callsite>, values: &Fields) {
-        self.failed = true;
-        self.escalate(level);
-        self.fields.append(values, |head| {
-            *head = Head {
-                key: Key::Known("error"),
-                role: Role::StatusMessage,
-                trust: Trust::Convention,
-                late: true,
-                owner: 0,
-            };
-        });
-        self.event(callsite, EventKind::Exception, values);
-    }
-
-    pub(crate) fn escalate(&mut self, level: Option<Level>) {
-        self.level = self.level.max(level);
-    }
-
-    /// The message of an ERROR event: said of the span where nothing better is.
-    pub(crate) fn complain(&mut self, message: &str) {
-        let head = Head {
-            key: Key::Known("event"),
-            role: Role::StatusMessage,
-            trust: Trust::Plain,
-            late: true,
-            owner: 0,
-        };
-        if !self
-            .fields
-            .entries()
-            .iter()
-            .any(|entry| entry.head.role == Role::StatusMessage)
-        {
-            self.fields.str(head, message);
-        }
-    }
-
-    pub(crate) fn link(&mut self, link: Link) {
-        if self.links.len() < LINK_LIMIT {
-            self.links.push(link);
-        }
-    }
-
-    pub(crate) fn end_now(&mut self) {
-        self.end = Some(self.trace.now());
-    }
-
-    pub(crate) fn first_token_now(&mut self) {
-        self.touch();
-        if self.first_token.is_none() {
-            self.first_token = Some(self.trace.now());
-        }
-    }
-
-    pub(crate) fn set_kind(&mut self, kind: Kind) {
-        self.kind = Some(kind);
-    }
-
-    pub(crate) fn cancelled(&mut self) {
-        self.cancelled = true;
     }
 
     /// When the span ended: at its close, unless a child outlived its last exit.
@@ -388,8 +230,8 @@ impl OpenObservation {
         }
     }
 
-    /// The span closed. `attributes` hold for it now.
-    pub(crate) fn finish(self, attributes: Arc<TraceAttributes>) -> Finished {
+    /// The span closed, and its attributes are fresh.
+    pub(crate) fn finish(self) -> Finished {
         let end = self.trace.unix(self.end_time().max(self.start));
         let cut_short = !self.returned && !self.failed && self.callsite.has_returned();
         let mut recorded = Recorded {
@@ -402,9 +244,8 @@ impl OpenObservation {
             first_token: self.first_token.map(|time| self.trace.unix(time)),
             kind: Kind::Span,
             level: self.level,
-            trace: attributes,
+            trace: self.inherited,
             trace_name: self.trace.name(),
-            arguments: self.arguments,
             fields: self.fields,
             events: self.events,
             links: self.links,

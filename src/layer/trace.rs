@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::clock::{MonotonicNanos, UnixNanos};
 use crate::field::{Role, Trust};
 use crate::id::TraceId;
-use crate::layer::Core;
+use crate::layer::shared::Core;
 use crate::model::{Callsite, Entry, Fields, Head, Key, TraceAttributes, Value, ValueRef};
 use crate::read;
 
@@ -73,79 +73,99 @@ impl TraceState {
 }
 
 /// What a span finds above it when trace fields are weighed.
-#[derive(Clone, Copy)]
-pub(crate) struct Above<'a> {
-    pub(crate) attributes: &'a TraceAttributes,
-    /// No ancestor is shown as an observation.
-    pub(crate) nothing_shown: bool,
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Above {
+    has_user: bool,
+    has_session: bool,
+    /// An ancestor is shown as an observation.
+    pub(crate) shown: bool,
 }
 
-/// Takes the trace's attributes out of entries; `argument` is told which plain fields are mere arguments here.
-pub(crate) fn attributes_in(
+impl Above {
+    pub(crate) fn new(attributes: &TraceAttributes, shown: bool) -> Self {
+        Self {
+            has_user: attributes.user.is_some(),
+            has_session: attributes.session.is_some(),
+            shown,
+        }
+    }
+}
+
+/// What one span says about its trace.
+#[derive(Default, Debug)]
+pub(crate) struct Own {
+    pub(crate) attributes: TraceAttributes,
+    /// How far the name was trusted that gave each single value.
+    trusted: [Option<Trust>; SINGLE.len()],
+}
+
+/// The roles with a single value.
+const SINGLE: [Role; 7] = [
+    Role::User,
+    Role::Session,
+    Role::TraceName,
+    Role::Environment,
+    Role::Release,
+    Role::Version,
+    Role::Public,
+];
+
+impl Own {
+    /// Sets one attribute, unless a more trusted name has given it: the order of their coming does not matter.
+    pub(crate) fn set(&mut self, role: Role, trust: Trust, set: impl FnOnce(&mut TraceAttributes)) {
+        let place = SINGLE.iter().position(|single| *single == role);
+        if let Some(known) = place.and_then(|place| self.trusted.get_mut(place)) {
+            if known.is_some_and(|known| known > trust) {
+                return;
+            }
+            *known = Some(trust);
+        }
+        set(&mut self.attributes);
+    }
+}
+
+/// Takes the trace's attributes out of entries into `own`; `argument` is told which plain fields, by their place, are
+/// mere arguments here. Answers whether there were any.
+pub(crate) fn take_attributes(
     fields: &Fields,
     entries: &[Entry],
     callsite: &Callsite,
-    above: Above<'_>,
-    mut argument: impl FnMut(u16),
-) -> Option<TraceAttributes> {
-    let mut found: Option<TraceAttributes> = None;
-    let mut trusted: [Option<Trust>; 8] = [None; 8];
-    for entry in entries
+    above: Above,
+    own: &mut Option<Box<Own>>,
+    mut argument: impl FnMut(usize),
+) -> bool {
+    let mut found = false;
+    for (at, entry) in entries
         .iter()
-        .filter(|entry| entry.head.role.is_trace() && entry.head.owner == 0)
+        .enumerate()
+        .filter(|(_, entry)| entry.head.role.is_trace() && entry.head.owner == 0)
     {
         let head = entry.head;
         if !counts(head, above) {
-            if let Key::Declared(index) = head.key {
-                argument(index);
-            }
+            argument(at);
             continue;
         }
-        if let Some(place) = place(head.role) {
-            // Of two names with one meaning, the more trusted wins, whatever their order.
-            let Some(best) = trusted.get_mut(place) else {
-                continue;
-            };
-            if best.is_some_and(|best| best > head.trust) {
-                continue;
-            }
-            *best = Some(head.trust);
-        }
-        set(
-            found.get_or_insert_default(),
-            head.role,
-            short(fields, head, callsite),
-            fields.value(entry),
-        );
+        found = true;
+        let (short, value) = (short(fields, head, callsite), fields.value(entry));
+        own.get_or_insert_default()
+            .set(head.role, head.trust, |attributes| {
+                set(attributes, head.role, short, value);
+            });
     }
     found
 }
 
 /// A plain user or session never replaces one that an ancestor has; plain tags, environment and trace name count only
 /// where no ancestor is shown. Elsewhere such a field is a function's argument.
-fn counts(head: Head, above: Above<'_>) -> bool {
+fn counts(head: Head, above: Above) -> bool {
     if head.trust > Trust::Plain {
         return true;
     }
     match head.role {
-        Role::User => above.attributes.user.is_none(),
-        Role::Session => above.attributes.session.is_none(),
-        _ => above.nothing_shown,
+        Role::User => !above.has_user,
+        Role::Session => !above.has_session,
+        _ => !above.shown,
     }
-}
-
-/// The single-valued roles, numbered.
-fn place(role: Role) -> Option<usize> {
-    let roles = [
-        Role::User,
-        Role::Session,
-        Role::TraceName,
-        Role::Environment,
-        Role::Release,
-        Role::Version,
-        Role::Public,
-    ];
-    roles.iter().position(|known| *known == role)
 }
 
 fn short<'a>(fields: &'a Fields, head: Head, callsite: &'a Callsite) -> &'a str {

@@ -67,6 +67,6 @@ impl Visit for Visitor<'_> {
 
 /// Runs a user's formatting. If it panics, the value is left out and the host goes on: it asked for a span, not for
 /// this.
-fn calmly(format: impl FnOnce()) {
-    let _ = catch_unwind(AssertUnwindSafe(format));
+pub(crate) fn calmly<T>(format: impl FnOnce() -> T) -> Option<T> {
+    catch_unwind(AssertUnwindSafe(format)).ok()
 }

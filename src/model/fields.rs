@@ -1,15 +1,14 @@
 //! The fields of one span and of its events: every value in one reusable buffer, in the order of recording.
 
-use std::fmt::{self, Write as _};
+mod again;
+mod bounded;
+
+use std::fmt;
 
 use crate::field::{Meaning, Role, Trust};
 use crate::model::ValueRef;
 
-/// How many bytes of one value are kept: 1 MiB. The rest is cut off as it is written, so that a `Debug` of any size
-/// costs bounded memory.
-pub(crate) const VALUE_LIMIT: usize = 1024 * 1024;
-
-const CUT: &str = "… [truncated]";
+use bounded::VALUE_LIMIT;
 
 /// The name of a field.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -245,53 +244,11 @@ impl Fields {
         }));
     }
 
-    /// Forgets the values of the span's own keys that `newer` has too; answers how many bytes nothing needs any more.
-    pub(crate) fn supersede(&mut self, newer: &Self) -> usize {
-        let mut garbage = 0;
-        let Self { bytes, entries } = self;
-        entries.retain(|old| {
-            let again = newer.entries.iter().any(|new| {
-                new.head.owner == old.head.owner
-                    && new.head.role == old.head.role
-                    && match (old.head.key, new.head.key) {
-                        (Key::Given(old), Key::Given(new)) => {
-                            stretch(bytes, old) == stretch(&newer.bytes, new)
-                        }
-                        (old, new) => old == new,
-                    }
-            });
-            if again {
-                garbage += old.slot.range().map_or(0, |range| range.len as usize);
-            }
-            !again
-        });
-        garbage
-    }
-
-    /// Drops the bytes that no entry needs.
-    pub(crate) fn compact(&mut self) {
-        let old = std::mem::take(self);
-        for entry in &old.entries {
-            let mut entry = *entry;
-            if let Key::Given(range) = &mut entry.head.key {
-                *range = self.write(old.bytes(*range));
-            }
-            if let Some(range) = entry.slot.range_mut() {
-                *range = self.write(old.bytes(*range));
-            }
-            self.entries.push(entry);
-        }
-    }
-
     /// Gives an entry another value: the text `value`, written behind the others.
     pub(crate) fn rewrite(&mut self, index: usize, form: TextForm, value: &str) {
         let range = self.write(value.as_bytes());
         if let Some(entry) = self.entries.get_mut(index) {
-            entry.slot = match form {
-                TextForm::Text => Slot::Text(range),
-                TextForm::Json => Slot::Json(range),
-                TextForm::Error => Slot::Error(range),
-            };
+            entry.slot = form.of(range);
         }
     }
 
@@ -304,11 +261,7 @@ impl Fields {
         else {
             return;
         };
-        entry.slot = match form {
-            TextForm::Text => Slot::Text(range),
-            TextForm::Json => Slot::Json(range),
-            TextForm::Error => Slot::Error(range),
-        };
+        entry.slot = form.of(range);
     }
 
     fn push(&mut self, head: Head, slot: Slot) {
@@ -325,16 +278,7 @@ impl Fields {
 
     fn write_text(&mut self, text: fmt::Arguments<'_>) -> Range {
         let at = self.bytes.len();
-        let mut writer = Bounded {
-            bytes: &mut self.bytes,
-            left: VALUE_LIMIT,
-            cut: false,
-        };
-        // An error is the bound reached, or a user's `Debug` that gave up: what is there stays.
-        let _ = writer.write_fmt(text);
-        if writer.cut {
-            self.bytes.extend_from_slice(CUT.as_bytes());
-        }
+        bounded::write(&mut self.bytes, text);
         let len = self.bytes.len() - at;
         match (u32::try_from(at), u32::try_from(len)) {
             (Ok(at), Ok(len)) => Range { at, len },
@@ -342,6 +286,16 @@ impl Fields {
                 self.bytes.truncate(at);
                 Range { at: 0, len: 0 }
             }
+        }
+    }
+}
+
+impl TextForm {
+    fn of(self, range: Range) -> Slot {
+        match self {
+            Self::Text => Slot::Text(range),
+            Self::Json => Slot::Json(range),
+            Self::Error => Slot::Error(range),
         }
     }
 }
@@ -379,32 +333,6 @@ impl Slot {
 fn stretch(bytes: &[u8], range: Range) -> &[u8] {
     let at = range.at as usize;
     bytes.get(at..at + range.len as usize).unwrap_or_default()
-}
-
-/// Writes text until the bound, then stops the formatting.
-struct Bounded<'a> {
-    bytes: &'a mut Vec<u8>,
-    left: usize,
-    cut: bool,
-}
-
-impl fmt::Write for Bounded<'_> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        if text.len() <= self.left {
-            self.left -= text.len();
-            self.bytes.extend_from_slice(text.as_bytes());
-            return Ok(());
-        }
-        let end = (0..=self.left)
-            .rev()
-            .find(|at| text.is_char_boundary(*at))
-            .unwrap_or(0);
-        self.bytes
-            .extend_from_slice(text.get(..end).unwrap_or_default().as_bytes());
-        self.left = 0;
-        self.cut = true;
-        Err(fmt::Error)
-    }
 }
 
 #[cfg(test)]
@@ -445,7 +373,7 @@ mod tests {
             garbage += fields.supersede(&newer);
             fields.append(&newer, |_| {});
         }
-        assert_eq!(garbage, "first".len());
+        assert_eq!(garbage, "givenfirst".len());
         fields.compact();
         assert_eq!(fields.bytes, b"keptgivensecond");
         let values: Vec<_> = fields.entries().iter().map(|entry| fields.value(entry)).collect();
@@ -459,7 +387,7 @@ mod tests {
         let ValueRef::Text(text) = fields.value(&fields.entries()[0]) else {
             panic!()
         };
-        assert_eq!(text.len(), VALUE_LIMIT + CUT.len());
+        assert_eq!(text.len(), VALUE_LIMIT + bounded::CUT.len());
         assert!(text.ends_with("é… [truncated]"));
     }
 }

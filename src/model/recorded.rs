@@ -27,8 +27,6 @@ pub(crate) struct Recorded {
     pub(crate) trace: Arc<TraceAttributes>,
     /// The trace's name where nothing names it: that of its first topmost observation.
     pub(crate) trace_name: Option<Arc<str>>,
-    /// Plain trace fields that are mere arguments here, by declared index below 64.
-    pub(crate) arguments: u64,
     pub(crate) fields: Fields,
     pub(crate) events: SmallVec<[EventHead; 1]>,
     pub(crate) links: Vec<Link>,
@@ -92,7 +90,6 @@ impl Recorded {
             level: None,
             trace: Arc::default(),
             trace_name: None,
-            arguments: 0,
             fields: Fields::default(),
             events: SmallVec::new(),
             links: Vec::new(),

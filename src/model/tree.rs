@@ -188,7 +188,6 @@ pub(crate) mod hand {
                 level: None,
                 trace: Arc::default(),
                 trace_name: None,
-                arguments: 0,
                 fields: Fields::default(),
                 events: SmallVec::new(),
                 links: Vec::new(),

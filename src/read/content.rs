@@ -20,6 +20,9 @@ pub(super) fn read(recorded: &Recorded, reading: &mut Reading) {
     let whole = input
         .and_then(|index| recorded.fields.entries().get(index))
         .map(|entry| recorded.fields.value(entry));
+    let returned = output
+        .and_then(|index| recorded.fields.entries().get(index))
+        .map(|entry| recorded.fields.value(entry));
     let mut arguments = false;
     for (entry, used) in recorded.fields.entries().iter().zip(&mut reading.uses) {
         if used.hidden || used.counts || entry.head.owner != 0 {
@@ -28,7 +31,7 @@ pub(super) fn read(recorded: &Recorded, reading: &mut Reading) {
         }
         let value = recorded.fields.value(entry);
         if !is_argument(recorded, entry) {
-            used.metadata = true;
+            used.metadata = !(entry.head.role.is_output() && returned == Some(value));
         } else if let Some(whole) = whole {
             used.metadata = whole != value;
         } else {
@@ -39,16 +42,28 @@ pub(super) fn read(recorded: &Recorded, reading: &mut Reading) {
     if arguments {
         reading.input = Content::Arguments;
     }
+    yield_to_metadata(recorded, reading);
     let capture = Capture::of(recorded);
     if !capture.input {
         withhold(recorded, reading, |entry, used| {
-            used.argument || entry.head.role.is_input()
+            entry.head.role.is_input() || (!used.counts && is_argument(recorded, entry))
         });
         reading.input = Content::None;
     }
     if !capture.output {
         withhold(recorded, reading, |entry, _| entry.head.role.is_output());
         reading.output = Content::None;
+    }
+}
+
+/// What is said to be metadata has its key for itself, also where a field has the same name.
+fn yield_to_metadata(recorded: &Recorded, reading: &mut Reading) {
+    let entries = recorded.fields.entries();
+    for metadata in entries.iter().filter(|entry| entry.head.role == Role::Metadata) {
+        let key = recorded.names(metadata).1;
+        for (entry, used) in entries.iter().zip(&mut reading.uses) {
+            used.metadata &= entry.head.role == Role::Metadata || recorded.names(entry).0 != key;
+        }
     }
 }
 
@@ -105,7 +120,7 @@ fn is_argument(recorded: &Recorded, entry: &Entry) -> bool {
 
 fn is_short(value: ValueRef<'_>) -> bool {
     match value {
-        ValueRef::Json(_) => false,
+        ValueRef::Json(text) if text.starts_with(['{', '[']) => false,
         value => value.as_str().is_none_or(|text| text.len() <= SHORT),
     }
 }

@@ -40,7 +40,7 @@ pub(super) fn read(recorded: &Recorded, reading: &mut Reading) {
     };
     reading.cost = match most_trusted(recorded, reading, &[Role::Cost, Role::CostDetails]) {
         Some(trust) => cost(recorded, reading, trust).with_total(),
-        None => Cost::default(),
+        None => cost_in_usage(recorded, reading),
     };
 }
 
@@ -78,7 +78,7 @@ fn details(object: &serde_json::Map<String, Json>) -> Usage {
             .iter()
             .find(|(name, _)| name == key)
             .map_or(key.as_str(), |(_, bucket)| bucket);
-        // A cost among the tokens is cost.
+        // A cost among the tokens is no tokens.
         if let Some(tokens) = count(value).filter(|_| !key.contains("cost")) {
             usage.set(bucket.to_owned().into(), tokens);
         }
@@ -124,6 +124,20 @@ fn cost(recorded: &Recorded, reading: &Reading, trust: Trust) -> Cost {
         }
     }
     cost
+}
+
+/// A cost among the tokens is cost, where nothing else says one.
+fn cost_in_usage(recorded: &Recorded, reading: &Reading) -> Cost {
+    let details = counting(recorded, reading)
+        .filter(|(entry, _)| entry.head.role == Role::UsageDetails)
+        .max_by_key(|(entry, _)| entry.head.trust);
+    let Some(object) = details.and_then(|(_, value)| object(value)) else {
+        return Cost::default();
+    };
+    let total = ["cost", "total_cost"]
+        .iter()
+        .find_map(|name| object.get(*name)?.as_f64());
+    total.map(Cost::total).unwrap_or_default()
 }
 
 fn object(value: ValueRef<'_>) -> Option<serde_json::Map<String, Json>> {

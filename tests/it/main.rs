@@ -8,7 +8,16 @@
 
 mod agent_run;
 mod app_plain;
+mod content;
 mod delivery;
+mod ends;
 mod jaeger_harness;
+mod neighbours;
+mod outcome;
 mod receiver;
+mod signatures;
 mod support;
+mod trace_attributes;
+mod tree;
+mod types;
+mod vocabulary;

@@ -5,3 +5,4 @@ pub(crate) mod jaeger;
 pub(crate) mod lines;
 pub(crate) mod receiver;
 pub(crate) mod rows;
+pub(crate) mod shows;

@@ -1,0 +1,202 @@
+//! What is told to an open observation: values, events, results, links.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::OpenObservation;
+use crate::field::{Role, Trust};
+use crate::model::{Callsite, EventHead, EventKind, Fields, Head, Key, Kind, Level, Link, TraceAttributes};
+
+/// How many events of one span are kept (OpenTelemetry's default limit); the rest is counted.
+const EVENT_LIMIT: usize = 128;
+/// How many fields one span keeps, its events' among them, beyond those it declares: handle calls with ever new keys
+/// stay bounded.
+const FIELD_LIMIT: usize = 4096;
+/// How many links one span keeps (OpenTelemetry's default limit).
+const LINK_LIMIT: usize = 128;
+/// Superseded values may fill this much before the buffer is rebuilt.
+const GARBAGE_LIMIT: usize = 64 * 1024;
+
+impl OpenObservation {
+    /// Something was recorded: it counts for the end of a span that is left and waits for its children.
+    fn touch(&mut self) {
+        if self.had_children_at_exit {
+            self.last_touch = self.trace.now();
+        }
+    }
+
+    /// Values recorded after creation.
+    pub(crate) fn record(&mut self, values: &Fields) {
+        self.touch();
+        let first = self.take_over(values);
+        self.late(first);
+    }
+
+    /// Values through the handle.
+    pub(crate) fn record_one(&mut self, write: impl FnOnce(&mut Fields)) {
+        self.touch();
+        let mut values = self.trace.core.sink.buffer();
+        write(&mut values);
+        let first = self.take_over(&values);
+        self.late(first);
+    }
+
+    fn late(&mut self, first: usize) {
+        if self.weigh_trace_fields(first) {
+            self.trace.changed();
+        }
+        let renamed = self
+            .fields
+            .entries()
+            .get(first..)
+            .unwrap_or_default()
+            .iter()
+            .any(|entry| entry.head.role == Role::Name);
+        if renamed && self.names_the_trace {
+            if let Some(name) = self.own_name() {
+                self.trace.rename(&name);
+            }
+        }
+    }
+
+    /// Appends values, each key's last one only; answers where the new ones begin.
+    fn take_over(&mut self, values: &Fields) -> usize {
+        let taken = values.entries().len();
+        self.garbage += self.fields.supersede(values);
+        let first = self.fields.entries().len();
+        if first + taken > FIELD_LIMIT + self.callsite.fields.len() {
+            self.dropped_fields = self
+                .dropped_fields
+                .saturating_add(u32::try_from(taken).unwrap_or(u32::MAX));
+            return first;
+        }
+        self.fields.append(values, |_| {});
+        if self.garbage > GARBAGE_LIMIT && self.garbage > self.fields.weight() / 2 {
+            self.fields.compact();
+            self.garbage = 0;
+        }
+        first
+    }
+
+    /// An attribute of the trace, set here through the handle.
+    pub(crate) fn set_attribute(&mut self, role: Role, set: impl FnOnce(&mut TraceAttributes)) {
+        self.touch();
+        self.own.get_or_insert_default().set(role, Trust::Handle, set);
+        self.trace.changed();
+    }
+
+    /// An event inside the span, with values that it owns.
+    pub(crate) fn event(&mut self, callsite: Arc<Callsite>, kind: EventKind, values: &Fields) {
+        self.touch();
+        if self.events.len() >= EVENT_LIMIT {
+            self.dropped_events = self.dropped_events.saturating_add(1);
+            return;
+        }
+        let owner = u16::try_from(self.events.len() + 1).unwrap_or(u16::MAX);
+        let time = self.trace.unix(self.trace.now());
+        self.events.push(EventHead { time, callsite, kind });
+        self.fields.append(values, |head| head.owner = owner);
+    }
+
+    /// What the function returned.
+    pub(crate) fn returned(&mut self, values: &Fields) {
+        self.returned = true;
+        self.callsite.returns.store(true, Ordering::Relaxed);
+        self.fields.append(values, |head| {
+            (head.key, head.role, head.trust, head.late) =
+                (Key::Known("return"), Role::Return, Trust::Convention, true);
+        });
+        self.touch();
+    }
+
+    /// The error that the function returned, reported at some severity.
+    pub(crate) fn failed(&mut self, level: Option<Level>, callsite: Arc<Callsite>, values: &Fields) {
+        self.failed = true;
+        self.escalate(level);
+        self.fields.append(values, |head| {
+            *head = Head {
+                key: Key::Known("error"),
+                role: Role::StatusMessage,
+                trust: Trust::Convention,
+                late: true,
+                owner: 0,
+            };
+        });
+        self.event(callsite, EventKind::Exception, values);
+    }
+
+    pub(crate) fn escalate(&mut self, level: Option<Level>) {
+        self.level = self.level.max(level);
+    }
+
+    /// The message of an ERROR event: said of the span where nothing better is.
+    pub(crate) fn complain(&mut self, message: Option<&str>) {
+        let Some(message) = message else { return };
+        let head = Head {
+            key: Key::Known("event"),
+            role: Role::StatusMessage,
+            trust: Trust::Plain,
+            late: true,
+            owner: 0,
+        };
+        if !self
+            .fields
+            .entries()
+            .iter()
+            .any(|entry| entry.head.role == Role::StatusMessage)
+        {
+            self.fields.str(head, message);
+        }
+    }
+
+    pub(crate) fn link(&mut self, link: Link) {
+        if self.links.len() < LINK_LIMIT {
+            self.links.push(link);
+        }
+    }
+
+    pub(crate) fn end_now(&mut self) {
+        self.end = Some(self.trace.now());
+    }
+
+    pub(crate) fn first_token_now(&mut self) {
+        self.touch();
+        if self.first_token.is_none() {
+            self.first_token = Some(self.trace.now());
+        }
+    }
+
+    pub(crate) fn set_kind(&mut self, kind: Kind) {
+        self.kind = Some(kind);
+    }
+
+    pub(crate) fn cancelled(&mut self) {
+        self.cancelled = true;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing::field::Empty;
+    use tracing::info_span;
+
+    use crate::SpanExt;
+    use crate::testing::Capture;
+
+    #[test]
+    fn a_key_recorded_a_million_times_takes_the_memory_of_a_few() {
+        let capture = Capture::new();
+        capture.run(|| {
+            let span = info_span!("work", progress = Empty, text = Empty, user_id = Empty);
+            let handle = span.observation();
+            for number in 0..250_000 {
+                span.record("progress", number);
+                span.record("text", "some text of a usual length");
+                handle.metadata("a key of a usual length", number);
+                handle.output("some text of a usual length");
+            }
+        });
+        let weight = capture.observations()[0].weight();
+        assert!(weight < 3 * super::GARBAGE_LIMIT, "{weight}");
+    }
+}

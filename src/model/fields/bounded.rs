@@ -1,0 +1,50 @@
+//! Text that is cut off as it is written.
+
+use std::fmt::{self, Write as _};
+
+/// How many bytes of one value are kept: 1 MiB. The rest is cut off as it is written, so that a `Debug` of any size
+/// costs bounded memory.
+pub(crate) const VALUE_LIMIT: usize = 1024 * 1024;
+
+/// What a value that was cut ends with.
+pub(super) const CUT: &str = "… [truncated]";
+
+/// Appends formatted text, up to the limit.
+pub(super) fn write(bytes: &mut Vec<u8>, text: fmt::Arguments<'_>) {
+    let mut writer = Bounded {
+        bytes,
+        left: VALUE_LIMIT,
+        cut: false,
+    };
+    // An error is the bound reached, or a user's `Debug` that gave up: what is there stays.
+    let _ = writer.write_fmt(text);
+    if writer.cut {
+        writer.bytes.extend_from_slice(CUT.as_bytes());
+    }
+}
+
+/// Writes text until the bound, then stops the formatting.
+struct Bounded<'a> {
+    bytes: &'a mut Vec<u8>,
+    left: usize,
+    cut: bool,
+}
+
+impl fmt::Write for Bounded<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        if text.len() <= self.left {
+            self.left -= text.len();
+            self.bytes.extend_from_slice(text.as_bytes());
+            return Ok(());
+        }
+        let end = (0..=self.left)
+            .rev()
+            .find(|at| text.is_char_boundary(*at))
+            .unwrap_or(0);
+        self.bytes
+            .extend_from_slice(text.get(..end).unwrap_or_default().as_bytes());
+        self.left = 0;
+        self.cut = true;
+        Err(fmt::Error)
+    }
+}
