@@ -101,11 +101,14 @@ pub(crate) enum TextForm {
     Error,
 }
 
-/// Entries and the buffer that their texts live in. Emptied and used again, never shrunk below what one usual span
+/// Entries and the buffers that their values live in. Emptied and used again, never shrunk below what one usual span
 /// needs.
 #[derive(Clone, Default, Debug)]
 pub(crate) struct Fields {
-    bytes: Vec<u8>,
+    /// Texts and names. A `String`, so that nothing checks them again each time they are read.
+    text: String,
+    /// Bytes and numbers of 128 bits, which few spans have.
+    raw: Vec<u8>,
     entries: Vec<Entry>,
 }
 
@@ -124,17 +127,18 @@ impl Fields {
 
     /// The bytes that this holds of memory, used or not.
     pub(crate) fn weight(&self) -> usize {
-        self.bytes.len() + self.entries.len() * size_of::<Entry>()
+        self.text.len() + self.raw.len() + self.entries.len() * size_of::<Entry>()
     }
 
     pub(crate) fn clear(&mut self) {
-        self.bytes.clear();
+        self.text.clear();
+        self.raw.clear();
         self.entries.clear();
     }
 
     /// Memory that is kept when nothing is in it.
     pub(crate) fn capacity(&self) -> usize {
-        self.bytes.capacity() + self.entries.capacity() * size_of::<Entry>()
+        self.text.capacity() + self.raw.capacity() + self.entries.capacity() * size_of::<Entry>()
     }
 
     /// The value of an entry of this buffer.
@@ -150,22 +154,22 @@ impl Fields {
             Slot::Debug(range) => ValueRef::Debug(self.text(range)),
             Slot::Json(range) => ValueRef::Json(self.text(range)),
             Slot::Error(range) => ValueRef::Error(self.text(range)),
-            Slot::Bytes(range) => ValueRef::Bytes(self.bytes(range)),
+            Slot::Bytes(range) => ValueRef::Bytes(self.raw(range)),
         }
     }
 
     /// The name of a run-time key.
     pub(crate) fn text(&self, range: Range) -> &str {
-        // What is written as text is text; should that ever break, an empty value beats a panic in a host.
-        std::str::from_utf8(self.bytes(range)).unwrap_or_default()
+        // A range is what was written; should that ever break, an empty value beats a panic in a host.
+        self.text.get(range.indices()).unwrap_or_default()
     }
 
-    fn bytes(&self, range: Range) -> &[u8] {
-        stretch(&self.bytes, range)
+    fn raw(&self, range: Range) -> &[u8] {
+        self.raw.get(range.indices()).unwrap_or_default()
     }
 
     fn sixteen(&self, range: Range) -> [u8; 16] {
-        self.bytes(range).try_into().unwrap_or_default()
+        self.raw(range).try_into().unwrap_or_default()
     }
 
     pub(crate) fn bool(&mut self, head: Head, value: bool) {
@@ -185,17 +189,17 @@ impl Fields {
     }
 
     pub(crate) fn i128(&mut self, head: Head, value: i128) {
-        let range = self.write(&value.to_ne_bytes());
+        let range = self.write_raw(&value.to_ne_bytes());
         self.push(head, Slot::I128(range));
     }
 
     pub(crate) fn u128(&mut self, head: Head, value: u128) {
-        let range = self.write(&value.to_ne_bytes());
+        let range = self.write_raw(&value.to_ne_bytes());
         self.push(head, Slot::U128(range));
     }
 
     pub(crate) fn bytes_value(&mut self, head: Head, value: &[u8]) {
-        let range = self.write(value.get(..VALUE_LIMIT).unwrap_or(value));
+        let range = self.write_raw(value.get(..VALUE_LIMIT).unwrap_or(value));
         self.push(head, Slot::Bytes(range));
     }
 
@@ -220,7 +224,7 @@ impl Fields {
         if value.len() > VALUE_LIMIT {
             return self.str(head, value);
         }
-        let range = self.write(value.as_bytes());
+        let range = self.write(value);
         self.push(head, Slot::Json(range));
     }
 
@@ -231,15 +235,18 @@ impl Fields {
 
     /// Adds what another buffer holds; `adapt` sees each head on its way.
     pub(crate) fn append(&mut self, other: &Self, mut adapt: impl FnMut(&mut Head)) {
-        let Ok(base) = u32::try_from(self.bytes.len()) else {
+        let bases = (u32::try_from(self.text.len()), u32::try_from(self.raw.len()));
+        let (Ok(text), Ok(raw)) = bases else {
             return;
         };
-        if self.bytes.len() + other.bytes.len() > u32::MAX as usize {
+        let fits = |ours: usize, theirs: usize| ours + theirs <= u32::MAX as usize;
+        if !fits(self.text.len(), other.text.len()) || !fits(self.raw.len(), other.raw.len()) {
             return;
         }
-        self.bytes.extend_from_slice(&other.bytes);
+        self.text.push_str(&other.text);
+        self.raw.extend_from_slice(&other.raw);
         self.entries.extend(other.entries.iter().map(|entry| {
-            let mut entry = entry.moved(base);
+            let mut entry = entry.moved(text, raw);
             adapt(&mut entry.head);
             entry
         }));
@@ -248,14 +255,14 @@ impl Fields {
     /// Forgets the values of the span's own keys that `newer` has too; answers how many bytes nothing needs any more.
     pub(crate) fn supersede(&mut self, newer: &Self) -> usize {
         let mut garbage = 0;
-        let Self { bytes, entries } = self;
+        let Self { text, entries, .. } = self;
         entries.retain(|old| {
             let again = newer.entries.iter().any(|new| {
                 new.head.owner == old.head.owner
                     && new.head.role == old.head.role
                     && match (old.head.key, new.head.key) {
                         (Key::Given(old), Key::Given(new)) => {
-                            stretch(bytes, old) == stretch(&newer.bytes, new)
+                            text.get(old.indices()) == newer.text.get(new.indices())
                         }
                         (old, new) => old == new,
                     }
@@ -274,10 +281,15 @@ impl Fields {
         for entry in &old.entries {
             let mut entry = *entry;
             if let Key::Given(range) = &mut entry.head.key {
-                *range = self.write(old.bytes(*range));
+                *range = self.write(old.text(*range));
             }
+            let is_raw = entry.slot.is_raw();
             if let Some(range) = entry.slot.range_mut() {
-                *range = self.write(old.bytes(*range));
+                *range = if is_raw {
+                    self.write_raw(old.raw(*range))
+                } else {
+                    self.write(old.text(*range))
+                };
             }
             self.entries.push(entry);
         }
@@ -285,7 +297,7 @@ impl Fields {
 
     /// Gives an entry another value: the text `value`, written behind the others.
     pub(crate) fn rewrite(&mut self, index: usize, form: TextForm, value: &str) {
-        let range = self.write(value.as_bytes());
+        let range = self.write(value);
         if let Some(entry) = self.entries.get_mut(index) {
             entry.slot = match form {
                 TextForm::Text => Slot::Text(range),
@@ -315,44 +327,68 @@ impl Fields {
         self.entries.push(Entry { head, slot });
     }
 
-    fn write(&mut self, bytes: &[u8]) -> Range {
-        let (Ok(at), Ok(len)) = (u32::try_from(self.bytes.len()), u32::try_from(bytes.len())) else {
-            return Range { at: 0, len: 0 };
+    fn write(&mut self, text: &str) -> Range {
+        let Some(range) = Range::of(self.text.len(), text.len()) else {
+            return Range::EMPTY;
         };
-        self.bytes.extend_from_slice(bytes);
-        Range { at, len }
+        self.text.push_str(text);
+        range
+    }
+
+    fn write_raw(&mut self, bytes: &[u8]) -> Range {
+        let Some(range) = Range::of(self.raw.len(), bytes.len()) else {
+            return Range::EMPTY;
+        };
+        self.raw.extend_from_slice(bytes);
+        range
     }
 
     fn write_text(&mut self, text: fmt::Arguments<'_>) -> Range {
-        let at = self.bytes.len();
+        let at = self.text.len();
         let mut writer = Bounded {
-            bytes: &mut self.bytes,
+            text: &mut self.text,
             left: VALUE_LIMIT,
             cut: false,
         };
         // An error is the bound reached, or a user's `Debug` that gave up: what is there stays.
         let _ = writer.write_fmt(text);
         if writer.cut {
-            self.bytes.extend_from_slice(CUT.as_bytes());
+            self.text.push_str(CUT);
         }
-        let len = self.bytes.len() - at;
-        match (u32::try_from(at), u32::try_from(len)) {
-            (Ok(at), Ok(len)) => Range { at, len },
-            _ => {
-                self.bytes.truncate(at);
-                Range { at: 0, len: 0 }
-            }
-        }
+        Range::of(at, self.text.len() - at).unwrap_or_else(|| {
+            self.text.truncate(at);
+            Range::EMPTY
+        })
+    }
+}
+
+impl Range {
+    const EMPTY: Self = Self { at: 0, len: 0 };
+
+    /// `None` past 4 GiB.
+    fn of(at: usize, len: usize) -> Option<Self> {
+        Some(Self {
+            at: u32::try_from(at).ok()?,
+            len: u32::try_from(len).ok()?,
+        })
+    }
+
+    fn indices(self) -> std::ops::Range<usize> {
+        let at = self.at as usize;
+        at..at + self.len as usize
     }
 }
 
 impl Entry {
-    fn moved(mut self, by: u32) -> Self {
-        let shift = |range: &mut Range| range.at = range.at.saturating_add(by);
+    /// The entry behind what another buffer holds.
+    fn moved(mut self, text: u32, raw: u32) -> Self {
         if let Key::Given(range) = &mut self.head.key {
-            shift(range);
+            range.at = range.at.saturating_add(text);
         }
-        self.slot.range_mut().into_iter().for_each(shift);
+        let by = if self.slot.is_raw() { raw } else { text };
+        if let Some(range) = self.slot.range_mut() {
+            range.at = range.at.saturating_add(by);
+        }
         self
     }
 }
@@ -360,6 +396,10 @@ impl Entry {
 impl Slot {
     fn range(mut self) -> Option<Range> {
         self.range_mut().copied()
+    }
+
+    fn is_raw(self) -> bool {
+        matches!(self, Self::I128(_) | Self::U128(_) | Self::Bytes(_))
     }
 
     fn range_mut(&mut self) -> Option<&mut Range> {
@@ -376,14 +416,9 @@ impl Slot {
     }
 }
 
-fn stretch(bytes: &[u8], range: Range) -> &[u8] {
-    let at = range.at as usize;
-    bytes.get(at..at + range.len as usize).unwrap_or_default()
-}
-
 /// Writes text until the bound, then stops the formatting.
 struct Bounded<'a> {
-    bytes: &'a mut Vec<u8>,
+    text: &'a mut String,
     left: usize,
     cut: bool,
 }
@@ -392,15 +427,14 @@ impl fmt::Write for Bounded<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         if text.len() <= self.left {
             self.left -= text.len();
-            self.bytes.extend_from_slice(text.as_bytes());
+            self.text.push_str(text);
             return Ok(());
         }
         let end = (0..=self.left)
             .rev()
             .find(|at| text.is_char_boundary(*at))
             .unwrap_or(0);
-        self.bytes
-            .extend_from_slice(text.get(..end).unwrap_or_default().as_bytes());
+        self.text.push_str(text.get(..end).unwrap_or_default());
         self.left = 0;
         self.cut = true;
         Err(fmt::Error)
@@ -415,6 +449,7 @@ mod tests {
     fn values_come_back_with_their_types_also_from_an_appended_buffer() {
         let mut first = Fields::default();
         first.str(Head::declared(0), "one");
+        first.bytes_value(Head::declared(2), b"\xff");
         let mut second = Fields::default();
         let key = second.name("given");
         second.u128(Head::handle(key, Role::Metadata), u128::MAX);
@@ -423,11 +458,12 @@ mod tests {
         let values: Vec<_> = first.entries().iter().map(|entry| first.value(entry)).collect();
         let expected = [
             ValueRef::Text("one"),
+            ValueRef::Bytes(b"\xff"),
             ValueRef::U128(u128::MAX),
             ValueRef::Debug("Some(\"two\")"),
         ];
         assert_eq!(values, expected);
-        let Key::Given(name) = first.entries()[1].head.key else {
+        let Key::Given(name) = first.entries()[2].head.key else {
             panic!()
         };
         assert_eq!(first.text(name), "given");
@@ -437,6 +473,7 @@ mod tests {
     fn of_a_key_recorded_again_only_the_last_value_stays_also_after_compaction() {
         let mut fields = Fields::default();
         fields.str(Head::declared(0), "kept");
+        fields.i128(Head::declared(1), -1);
         let mut garbage = 0;
         for text in ["first", "second"] {
             let mut newer = Fields::default();
@@ -447,9 +484,16 @@ mod tests {
         }
         assert_eq!(garbage, "first".len());
         fields.compact();
-        assert_eq!(fields.bytes, b"keptgivensecond");
+        assert_eq!(fields.text, "keptgivensecond");
         let values: Vec<_> = fields.entries().iter().map(|entry| fields.value(entry)).collect();
-        assert_eq!(values, [ValueRef::Text("kept"), ValueRef::Text("second")]);
+        assert_eq!(
+            values,
+            [
+                ValueRef::Text("kept"),
+                ValueRef::I128(-1),
+                ValueRef::Text("second"),
+            ]
+        );
     }
 
     #[test]
