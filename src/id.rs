@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use oorandom::Rand64;
@@ -97,20 +98,17 @@ impl fmt::Display for ParseIdError {
 impl std::error::Error for ParseIdError {}
 
 /// Where new ids come from.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Ids {
     /// A generator a thread, seeded by the system.
     Random,
-    /// 1, 2, 3, … for tests; traces and spans count apart.
-    Sequential { traces: AtomicU64, spans: AtomicU64 },
+    /// 1, 2, 3, … for tests; traces and spans count apart, clones together.
+    Sequential(Arc<[AtomicU64; 2]>),
 }
 
 impl Ids {
     pub(crate) fn sequential() -> Self {
-        Self::Sequential {
-            traces: AtomicU64::new(1),
-            spans: AtomicU64::new(1),
-        }
+        Self::Sequential(Arc::new([AtomicU64::new(1), AtomicU64::new(1)]))
     }
 
     pub(crate) fn trace(&self) -> TraceId {
@@ -119,7 +117,8 @@ impl Ids {
                 let number = u128::from(random()) << 64 | u128::from(random());
                 TraceId::from_number(number.max(1))
             }
-            Self::Sequential { traces, .. } => {
+            Self::Sequential(next) => {
+                let [traces, _] = &**next;
                 TraceId::from_number(traces.fetch_add(1, Ordering::Relaxed).into())
             }
         }
@@ -128,7 +127,10 @@ impl Ids {
     pub(crate) fn span(&self) -> SpanId {
         match self {
             Self::Random => SpanId::from_number(random().max(1)),
-            Self::Sequential { spans, .. } => SpanId::from_number(spans.fetch_add(1, Ordering::Relaxed)),
+            Self::Sequential(next) => {
+                let [_, spans] = &**next;
+                SpanId::from_number(spans.fetch_add(1, Ordering::Relaxed))
+            }
         }
     }
 }

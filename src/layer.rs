@@ -86,7 +86,12 @@ impl LlmLayer {
 
     fn core(&self) -> Option<&Arc<Core>> {
         let core = self.core.as_ref()?;
-        (!is_ours() && !core.retired.load(Ordering::Relaxed)).then_some(core)
+        (!core.retired.load(Ordering::Relaxed)).then_some(core)
+    }
+
+    /// For what begins: nothing does on a thread of the pipeline's own. What began elsewhere may go on and end there.
+    fn beginning(&self) -> Option<&Arc<Core>> {
+        if is_ours() { None } else { self.core() }
     }
 }
 
@@ -113,7 +118,7 @@ where
     }
 
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
-        let Some(core) = self.core() else { return };
+        let Some(core) = self.beginning() else { return };
         let Some(callsite) = core.callsite(attributes.metadata()) else {
             return;
         };
@@ -176,7 +181,7 @@ where
     }
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
-        let Some(core) = self.core() else { return };
+        let Some(core) = self.beginning() else { return };
         let Some(callsite) = core.callsite(event.metadata()) else {
             return;
         };
@@ -250,5 +255,76 @@ impl fmt::Debug for LlmLayer {
             .field("level", &self.level)
             .field("observes", &self.core.is_some())
             .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing::{Dispatch, dispatcher, error, info, info_span};
+    use tracing_subscriber::layer::SubscriberExt;
+    use tracing_subscriber::registry;
+
+    use super::*;
+    use crate::sink::this_thread_is_ours;
+    use crate::testing::Capture;
+
+    #[test]
+    fn a_disabled_layer_answers_its_neighbours_as_if_it_observed() {
+        let disabled = || LlmLayer::disabled(tracing::Level::INFO);
+        let verbose = tracing_subscriber::fmt::layer();
+        assert_eq!(
+            registry().with(disabled()).max_level_hint(),
+            Some(LevelFilter::INFO)
+        );
+        assert_eq!(registry().with(verbose).with(disabled()).max_level_hint(), None);
+        dispatcher::with_default(&Dispatch::new(registry().with(disabled())), || {
+            info_span!("work", late = tracing::field::Empty).in_scope(|| {
+                crate::current().output("x");
+                info!("said");
+            });
+        });
+    }
+
+    #[test]
+    fn nothing_begins_on_a_thread_of_the_pipeline_and_what_began_elsewhere_ends_there() {
+        let capture = Capture::new();
+        let dispatch = Dispatch::new(registry().with(capture.layer()));
+        let span = dispatcher::with_default(&dispatch, || info_span!("theirs"));
+        std::thread::spawn(move || {
+            this_thread_is_ours();
+            dispatcher::with_default(&dispatch, || {
+                info_span!("ours").in_scope(|| error!("ours"));
+                drop(span);
+            });
+        })
+        .join()
+        .unwrap();
+        assert_eq!(capture.tree(), "\nspan theirs\n");
+    }
+
+    #[test]
+    fn obvious_words_and_error_events_have_their_switches() {
+        let capture = Capture::new().with_switches(false, false);
+        capture.run(|| {
+            info_span!(
+                "work",
+                model = "m",
+                prompt = "p",
+                user_id = "u",
+                as_type = "agent"
+            )
+            .in_scope(|| {
+                error!("going on");
+            });
+            drop(info_span!("call", gen_ai.request.model = "m", user.id = "u"));
+        });
+        let expected = r#"
+span work
+  in:     {"model":"m","prompt":"p","user_id":"u","as_type":"agent"}
+  meta:   {"model":"m","prompt":"p","user_id":"u","as_type":"agent"}
+generation call  model=m
+  trace:  user=u
+"#;
+        assert_eq!(capture.tree(), expected);
     }
 }

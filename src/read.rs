@@ -45,7 +45,7 @@ impl Reader {
             let Some(entry) = recorded.fields.entries().get(index) else {
                 break;
             };
-            let role = entry.head.role;
+            let (role, is_own) = (entry.head.role, entry.head.owner == 0);
             let value = recorded.fields.value(entry);
             let found = match value {
                 ValueRef::Debug(text) => self.read_debug(text, role),
@@ -65,7 +65,7 @@ impl Reader {
                     recorded
                         .fields
                         .rewrite(index, if json { TextForm::Json } else { form }, text);
-                    if form == TextForm::Error && role == Role::Return {
+                    if form == TextForm::Error && role == Role::Return && is_own {
                         failed = true;
                         recorded
                             .fields

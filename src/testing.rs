@@ -48,7 +48,10 @@ const OBSERVATIONS: Lane = 1;
 pub struct Capture {
     memory: Arc<Memory>,
     clock: ManualClock,
+    ids: Ids,
     level: tracing::Level,
+    plain_names: bool,
+    error_events: bool,
 }
 
 impl Capture {
@@ -58,7 +61,10 @@ impl Capture {
         Self {
             memory: Arc::default(),
             clock: ManualClock::new(),
+            ids: Ids::sequential(),
             level: tracing::Level::INFO,
+            plain_names: true,
+            error_events: true,
         }
     }
 
@@ -69,6 +75,13 @@ impl Capture {
         self
     }
 
+    /// Without the meaning of obvious words, without that of ERROR events.
+    #[cfg(test)]
+    pub(crate) fn with_switches(mut self, plain_names: bool, error_events: bool) -> Self {
+        (self.plain_names, self.error_events) = (plain_names, error_events);
+        self
+    }
+
     /// The layer alone, for a subscriber of one's own.
     #[must_use]
     pub fn layer(&self) -> LlmLayer {
@@ -76,11 +89,11 @@ impl Capture {
         LlmLayer::new(Settings {
             sink: Arc::clone(&self.memory) as _,
             clock: Clock::Manual(self.clock.clone()),
-            ids: Ids::sequential(),
+            ids: self.ids.clone(),
             diagnostics: Diagnostics::new(move |line| lock(&said.said).push(line.to_owned())),
             level: self.level,
-            plain_names: true,
-            error_events: true,
+            plain_names: self.plain_names,
+            error_events: self.error_events,
         })
     }
 

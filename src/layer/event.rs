@@ -16,18 +16,28 @@ impl Core {
         self: &Arc<Self>,
         span: SpanRef<'a, S>,
         callsite: Arc<Callsite>,
-        values: &Fields,
+        values: &mut Fields,
     ) where
         S: LookupSpan<'a>,
     {
         if let Some(report) = Report::of(&callsite) {
             let metadata = span.metadata();
             // Only the function's own events: without this, what a hidden inner function returns would land here.
-            if callsite.is_at(metadata.file(), metadata.line()) {
-                self.on(&span, |open| report.apply(open, callsite, values));
+            // One whose span is not recorded is an event like any other, as it is when that span was not even made:
+            // what a neighbour wants to see must not change what is shown here.
+            if callsite.is_at(metadata.file(), metadata.line())
+                && self
+                    .on(&span, |open| report.apply(open, Arc::clone(&callsite), values))
+                    .is_some()
+            {
                 return;
             }
+            if matches!(report, Report::Returned) {
+                // Content it stays, whoever returned it.
+                values.entries_mut().for_each(|head| head.role = Role::Return);
+            }
         }
+        let values = &*values;
         let Some(span) = self.nearest(span) else { return };
         if is_an_observation(values) {
             self.observe(&span, Arc::clone(&callsite), values);

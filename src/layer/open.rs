@@ -34,6 +34,8 @@ pub(crate) struct OpenObservation {
     children: u32,
     had_children_at_exit: bool,
     entered_calm: bool,
+    /// Entered more than once: what it spans is a future, or several pieces of work.
+    entered_again: bool,
     panicked: bool,
     cancelled: bool,
     returned: bool,
@@ -103,6 +105,7 @@ impl OpenObservation {
             children: 0,
             had_children_at_exit: false,
             entered_calm: false,
+            entered_again: false,
             panicked: false,
             cancelled: false,
             returned: false,
@@ -174,6 +177,7 @@ impl OpenObservation {
     }
 
     pub(crate) fn entered(&mut self) {
+        self.entered_again = self.last_exit.is_some();
         self.entered_calm = !std::thread::panicking();
     }
 
@@ -233,7 +237,8 @@ impl OpenObservation {
     /// The span closed, and its attributes are fresh.
     pub(crate) fn finish(self) -> Finished {
         let end = self.trace.unix(self.end_time().max(self.start));
-        let cut_short = !self.returned && !self.failed && self.callsite.has_returned();
+        // A function that is no future comes to its end; if it said nothing, its `err` was below the level.
+        let cut_short = !self.returned && !self.failed && self.entered_again && self.callsite.has_returned();
         let mut recorded = Recorded {
             trace_id: self.trace.id,
             id: self.id,

@@ -487,6 +487,12 @@ fn a_value_is_cut_at_a_mebibyte() {
         }
     }
     let capture = Capture::new();
+    capture.run(|| {
+        // Half of a JSON value is none: it becomes text.
+        info_span!("json").observation().output(vec!["x"; 300_000]);
+    });
+    assert!(capture.tree().ends_with("… [truncated]\n"));
+    let capture = Capture::new();
     capture.run(|| drop(info_span!("work", metadata.log = ?Endless)));
     let tree = capture.tree();
     assert!(tree.contains("… [truncated]"));

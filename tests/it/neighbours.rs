@@ -155,6 +155,14 @@ fn it_works_in_every_wrapping() {
     check("reloadable", &capture);
 
     let capture = Capture::new();
+    let subscriber = tracing_subscriber::fmt()
+        .with_writer(io::sink)
+        .finish()
+        .with(capture.layer());
+    tracing::subscriber::with_default(subscriber, work);
+    check("over fmt's subscriber", &capture);
+
+    let capture = Capture::new();
     let subscriber = registry().with(capture.layer().and_then(Notes::default()));
     tracing::subscriber::with_default(subscriber, work);
     check("in a chain", &capture);
@@ -187,6 +195,23 @@ span two
     assert_eq!(
         second.lines(),
         ["a second tracing-llm layer in one subscriber observes nothing; add lanes to the first"]
+    );
+}
+
+#[test]
+fn a_capture_may_run_again() {
+    let capture = Capture::new();
+    for _ in 0..2 {
+        capture.run(|| info_span!("root").in_scope(|| drop(info_span!("below"))));
+    }
+    shows(
+        &capture,
+        r#"
+span root
+  span below
+span root
+  span below
+"#,
     );
 }
 

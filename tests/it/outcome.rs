@@ -13,7 +13,7 @@ use tracing::{
 use tracing_llm::testing::Capture;
 use tracing_llm::{Level, Observe, current};
 
-use crate::support::shows::{run, shows, shows_whole};
+use crate::support::shows::{beside_a_curious_neighbour, run, shows, shows_whole};
 
 /// Panics without a word on stderr.
 fn quietly(code: impl FnOnce()) {
@@ -132,7 +132,6 @@ fn an_inner_function_that_is_not_recorded_hands_no_result_to_the_outer_one() {
     #[instrument(ret)]
     fn outer() -> &'static str {
         hidden(false).unwrap();
-        hidden(true).unwrap_err();
         hidden_but_loud();
         "outer"
     }
@@ -140,19 +139,35 @@ fn an_inner_function_that_is_not_recorded_hands_no_result_to_the_outer_one() {
     fn silent() {
         hidden_but_loud();
     }
-    let capture = Capture::new();
-    capture.run(|| {
+    #[instrument(ret)]
+    fn hears_an_error() -> &'static str {
+        hidden(true).unwrap_err();
+        "outer"
+    }
+    let work = || {
         outer();
         silent();
-    });
-    shows(
+        hears_an_error();
+    };
+    let capture = Capture::new();
+    beside_a_curious_neighbour(&capture, work);
+    shows_whole(
         &capture,
         r#"
-span outer  ERROR  status="inner"
+span outer
   out:    outer
+  event:  {"return":"inner"}
 span silent
+  event:  {"return":"inner"}
+span hears_an_error  ERROR  status="inner"
+  out:    outer
+  event:  {"error":"inner"}
 "#,
     );
+    let beside = capture.whole_tree();
+    let capture = Capture::new();
+    capture.run(work);
+    assert_eq!(capture.whole_tree(), beside);
 }
 
 #[test]

@@ -6,22 +6,9 @@ use std::sync::Arc;
 use tracing::{Span, debug, debug_span, info_span};
 use tracing_llm::testing::Capture;
 use tracing_llm::{SpanExt, current};
-use tracing_subscriber::filter::LevelFilter;
-use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::layer::SubscriberExt;
 
-use crate::support::shows::{shows, shows_whole};
-
-/// Runs code while a neighbour wants everything, so that DEBUG spans exist which the layer does not record.
-fn beside_a_curious_neighbour(capture: &Capture, code: impl FnOnce()) {
-    struct Curious;
-    impl<S: tracing::Subscriber> Layer<S> for Curious {
-        fn max_level_hint(&self) -> Option<LevelFilter> {
-            Some(LevelFilter::TRACE)
-        }
-    }
-    let subscriber = tracing_subscriber::registry().with(capture.layer()).with(Curious);
-    tracing::subscriber::with_default(subscriber, code);
-}
+use crate::support::shows::{beside_a_curious_neighbour, shows, shows_whole};
 
 #[test]
 fn a_root_starts_a_trace_and_its_children_belong_to_it() {

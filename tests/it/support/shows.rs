@@ -3,6 +3,8 @@
 use std::future::Future;
 
 use tracing_llm::testing::Capture;
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::layer::{Layer, SubscriberExt};
 
 /// Compares the tree of what happened with the one expected; both are printed when they differ.
 #[track_caller]
@@ -32,4 +34,16 @@ pub(crate) fn run<T>(capture: &Capture, future: impl Future<Output = T>) -> T {
         .build()
         .expect("a runtime");
     capture.run(|| runtime.block_on(future))
+}
+
+/// Runs code while a neighbour wants everything, so that DEBUG spans exist which the layer does not record.
+pub(crate) fn beside_a_curious_neighbour(capture: &Capture, code: impl FnOnce()) {
+    struct Curious;
+    impl<S: tracing::Subscriber> Layer<S> for Curious {
+        fn max_level_hint(&self) -> Option<LevelFilter> {
+            Some(LevelFilter::TRACE)
+        }
+    }
+    let subscriber = tracing_subscriber::registry().with(capture.layer()).with(Curious);
+    tracing::subscriber::with_default(subscriber, code);
 }
