@@ -59,7 +59,6 @@ pub fn layer() -> Result<(LlmLayer, Guard), Error> {
 }
 
 /// A layer and its pipeline, to be set up by hand. Without [`from_env`](Builder::from_env) no variable is read.
-#[must_use]
 pub fn builder() -> Builder {
     Builder::new()
 }

@@ -45,6 +45,7 @@ impl Variables {
     }
 
     /// These and no others, for a program called `app`.
+    #[cfg(test)]
     pub(crate) fn from_pairs<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         let pairs: Vec<_> = pairs
             .into_iter()

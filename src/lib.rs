@@ -1,5 +1,4 @@
 //! One `tracing` layer that shows plain `#[instrument]` spans as LLM traces, in Langfuse and in any OTLP backend.
-#![allow(dead_code)]
 
 mod builder;
 mod clock;

@@ -70,7 +70,7 @@ pub(super) fn lanes(mut builder: Builder) -> Result<Vec<LaneSpec>, Error> {
     }
     if wanted.console {
         lanes.push(Box::new(ConsoleExporter::stderr()), Scope::Observations, |spec| {
-            spec.interval = CONSOLE_INTERVAL
+            spec.interval = CONSOLE_INTERVAL;
         });
     }
     Ok(lanes.0)

@@ -285,7 +285,6 @@ impl OpenObservation {
         };
         let generation = self.generation_below || recorded.kind == Kind::Generation;
         Finished {
-            trace: self.trace,
             recorded,
             generation,
             unknown_type: unknown,
@@ -299,7 +298,6 @@ impl OpenObservation {
 
 /// A span that has ended.
 pub(crate) struct Finished {
-    pub(crate) trace: Arc<TraceState>,
     pub(crate) recorded: Recorded,
     /// It or something below it calls a model.
     pub(crate) generation: bool,

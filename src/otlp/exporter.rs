@@ -21,12 +21,6 @@ impl OtlpExporter {
         Ok(Self::from_poster("otlp", settings.poster()?, dialect))
     }
 
-    /// The same under another name; several destinations need several.
-    pub(crate) fn named(mut self, name: impl Into<String>) -> Self {
-        self.name = name.into();
-        self
-    }
-
     /// An exporter to a destination that speaks OTLP with headers, and perhaps a dialect, of its own.
     pub(crate) fn from_poster(
         name: impl Into<String>,

@@ -74,6 +74,7 @@ impl Poster {
     }
 
     /// Whether it packs.
+    #[cfg(test)]
     pub(crate) fn compression(&self) -> Compression {
         self.compression
     }

@@ -483,7 +483,7 @@ mod tests {
         queue.give_back(used);
         queue.give_back(large);
         let again = queue.buffer();
-        assert!(again.is_empty());
+        assert!(again.entries().is_empty());
         assert_eq!(again.capacity(), capacity);
         assert_eq!(queue.buffer().capacity(), 0);
     }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use serde_json::json;
 use tracing::field::Empty;
 use tracing::{Dispatch, Instrument, Span, dispatcher, info_span, instrument, warn};
 use tracing_llm::{Cost, Guard, Langfuse, Level, Observe, Otlp, SpanExt, Usage, current};
@@ -88,7 +89,8 @@ async fn generate(model: &str, prompt: &str) -> String {
         .metadata("attempt", 1)
         .level(Level::Warning)
         .status_message("slow model");
-    Span::current().follows_from(info_span!(parent: None, "earlier"));
+    let earlier = info_span!(parent: None, "earlier");
+    Span::current().follows_from(&earlier);
     call.output("It was paid.");
     "It was paid.".into()
 }
@@ -127,31 +129,140 @@ fn jaeger_gives_every_span_back_with_its_types() {
     let langfuse = Receiver::langfuse();
     let (_llm, trace_id) = run_it(&langfuse, format!("{}/v1/traces", jaeger.otlp_http()));
     let tree = jaeger::tree(&jaeger::spans(&jaeger.trace(&trace_id, 7)));
-    assert!(!tree.contains("sk-secret"));
-    println!("{tree}");
+    // The one attribute that is a time.
+    let is_wait = |line: &&str| line.contains("gen_ai.response.time_to_first_chunk");
+    assert_eq!(tree.lines().filter(is_wait).count(), 1);
+    let tree: Vec<_> = tree.lines().filter(|line| !is_wait(line)).collect();
+    assert_eq!(format!("\n{}\n", tree.join("\n")), IN_JAEGER);
 }
+
+/// Kinds, statuses, attributes with their types and events, with the content switch on. The text of `api_key` is gone.
+const IN_JAEGER: &str = r#"
+POST /ask (internal)
+    http.method = "POST"
+  run (server)
+      as_type = "agent"
+      gen_ai.operation.name = "invoke_agent"
+      input.value = "{\"question\":\"Was it paid?\"}"
+      output.value = "It was paid."
+      question = "Was it paid?"
+      session.id = "s-1"
+      tenant.id = 7
+      user.id = "u-1"
+      event one ticket is lost found=true lost=true
+    look up 1 (internal)
+        as_type = "tool"
+        gen_ai.operation.name = "execute_tool"
+        gen_ai.tool.call.arguments = "{\"ticket\":1}"
+        gen_ai.tool.call.result = "[\"paid\"]"
+        session.id = "s-1"
+        ticket = 1
+        user.id = "u-1"
+    look up 2 (internal) error "no ticket 2"
+        as_type = "tool"
+        gen_ai.operation.name = "execute_tool"
+        gen_ai.tool.call.arguments = "{\"ticket\":2}"
+        session.id = "s-1"
+        ticket = 2
+        user.id = "u-1"
+        event exception exception.message="no ticket 2"
+    slow (internal)
+        as_type = "chain"
+        gen_ai.operation.name = "invoke_workflow"
+        session.id = "s-1"
+        user.id = "u-1"
+    connect (internal)
+        client = "{\"host\":\"crm\",\"api_key\":\"[redacted]\",\"_type\":\"Client\"}"
+        input.value = "{\"client\":{\"host\":\"crm\",\"api_key\":\"[redacted]\",\"_type\":\"Client\"},\"raw\":[0, 255],\"large\":340282366920938463463374607431768211455,\"token_budget\":3}"
+        large = "340282366920938463463374607431768211455"
+        raw = "[0, 255]"
+        session.id = "s-1"
+        token_budget = "3"
+        user.id = "u-1"
+    generate (internal)
+        attempt = 1
+        cost = 0.0003
+        cost_details = "{\"input\":0.0002,\"output\":0.0001,\"total\":0.0003}"
+        gen_ai.input.messages = "Was it paid?"
+        gen_ai.operation.name = "chat"
+        gen_ai.output.messages = "It was paid."
+        gen_ai.prompt.name = "answer"
+        gen_ai.prompt.version = 3
+        gen_ai.request.model = "mistral-7b"
+        gen_ai.request.seed = "18446744073709551615"
+        gen_ai.request.temperature = 0.2
+        gen_ai.usage.cache_read.input_tokens = 30
+        gen_ai.usage.input_tokens = 120
+        gen_ai.usage.output_tokens = 8
+        level = "WARNING"
+        session.id = "s-1"
+        stop = "[\"\\n\", \"END\"]"
+        user.id = "u-1"
+        link to a span that is not here
+"#;
 
 #[test]
 fn langfuse_stores_every_row_with_its_facts() {
     let (langfuse, otlp) = (Receiver::langfuse(), Receiver::otlp());
     let (_llm, trace_id) = run_it(&langfuse, format!("{}/v1/traces", otlp.url()));
-    let stored = rows::of_requests(&langfuse.requests());
-    let stored: Vec<_> = stored
-        .into_iter()
-        .filter(|row| row.trace_id == trace_id)
-        .collect();
-    assert!(
-        langfuse
-            .requests()
-            .iter()
-            .all(|request| !String::from_utf8_lossy(&request.body).contains("sk-secret"))
-    );
-    println!("{}", rows::tree(&stored));
-    println!(
-        "{:#?}",
-        stored
-            .iter()
-            .map(|row| (&row.name, &row.metadata))
-            .collect::<Vec<_>>()
-    );
+    let mut stored = rows::of_requests(&langfuse.requests());
+    stored.retain(|row| row.trace_id == trace_id);
+    assert_eq!(format!("\n{}", rows::tree(&stored)), IN_LANGFUSE);
+    for row in &stored {
+        assert_eq!(
+            (row.user.as_deref(), row.session.as_deref()),
+            (Some("u-1"), Some("s-1")),
+            "{}",
+            row.name
+        );
+        assert_eq!(
+            (row.release.as_deref(), row.version.as_deref()),
+            (Some("1.4.2"), None),
+            "{}",
+            row.name
+        );
+        assert_eq!(row.metadata.get("plan"), Some(&json!("free")), "{}", row.name);
+        assert_eq!(row.is_root, row.name == "run", "{}", row.name);
+        assert!(row.start <= row.end && !row.public, "{}", row.name);
+    }
+    let call = stored.iter().find(|row| row.name == "generate").unwrap();
+    let first = humantime::parse_rfc3339(call.first_token.as_deref().unwrap()).unwrap();
+    let first = first.duration_since(std::time::UNIX_EPOCH).unwrap().as_millis();
+    assert!((u128::from(call.start)..=u128::from(call.end)).contains(&first));
+    assert_eq!(call.metadata.get("attempt"), Some(&json!(1)));
+    let connect = stored.iter().find(|row| row.name == "connect").unwrap();
+    assert_eq!(connect.metadata.get("large"), Some(&json!(u128::MAX.to_string())));
 }
+
+#[test]
+fn no_wire_carries_the_secret() {
+    let (langfuse, otlp) = (Receiver::langfuse(), Receiver::otlp());
+    let _llm = run_it(&langfuse, format!("{}/v1/traces", otlp.url()));
+    for request in langfuse.requests().iter().chain(&otlp.requests()) {
+        assert!(!request.body.windows(9).any(|bytes| bytes == b"sk-secret"));
+        assert!(request.body.windows(10).any(|bytes| bytes == b"[redacted]"));
+    }
+}
+
+const IN_LANGFUSE: &str = r#"
+AGENT 'run'  trace=run  user=u-1  session=s-1  tags=["beta","rust"]  env=prod  root, no parent
+    in:  {"question":"Was it paid?"}
+    out: It was paid.
+    meta: plan, question, tenant.id
+  TOOL 'look up 1'
+      in:  {"ticket":1}
+      out: ["paid"]
+      meta: plan, ticket
+  TOOL 'look up 2'  level=ERROR  status=no ticket 2
+      in:  {"ticket":2}
+      meta: plan, ticket
+  CHAIN 'slow'  level=WARNING  status=cancelled
+      meta: plan
+  SPAN 'connect'
+      in:  {"client":{"host":"crm","api_key":"[redacted]","_type":"Client"},"raw":[0, 255],"large":340282366920938463463374607431768211455,"token_budget":3}
+      meta: large, plan, token_budget
+  GENERATION 'generate'  model=mistral-7b  params={"seed":18446744073709551615,"stop":"[\"\\n\",\"END\"]","temperature":0.2}  usage={"input":90,"input_cached_tokens":30,"output":8,"total":128}  cost={"input":0.0002,"output":0.0001,"total":0.0003}  level=WARNING  status=slow model  prompt=answer@3
+      in:  Was it paid?
+      out: It was paid.
+      meta: attempt, plan
+"#;

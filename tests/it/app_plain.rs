@@ -1,6 +1,10 @@
 //! A program by somebody who knows `tracing` and nothing of Langfuse, unchanged: what both backends are told of it.
 
-#[allow(unreachable_pub, reason = "the fixture is a program of its own")]
+#[allow(
+    unreachable_pub,
+    clippy::semicolon_if_nothing_returned,
+    reason = "the fixture is a program of its own"
+)]
 #[path = "../fixtures/app_plain.rs"]
 mod app;
 
@@ -30,7 +34,7 @@ fn run(langfuse: &str, otlp: String) -> Guard {
         .unwrap();
     let subscriber = tracing_subscriber::registry().with(layer);
     dispatcher::with_default(&dispatcher::Dispatch::new(subscriber), || {
-        runtime.block_on(app::run())
+        runtime.block_on(app::run());
     });
     let report = llm.flush_blocking(Duration::from_secs(20));
     assert_eq!(report.to_string(), "langfuse 8 sent · otlp 9 sent · 0 lost");
