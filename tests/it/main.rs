@@ -13,6 +13,7 @@ mod jaeger_harness;
 mod neighbours;
 mod outcome;
 mod signatures;
+mod soup;
 mod support;
 mod trace_attributes;
 mod tree;
