@@ -59,6 +59,12 @@ impl Reader {
                     }
                 }
                 Found::Is(form) => recorded.fields.restate(index, form),
+                Found::BecomesScalar => {
+                    let text = std::str::from_utf8(&self.scratch).unwrap_or_default();
+                    if !recorded.fields.rewrite_scalar(index, text) {
+                        recorded.fields.rewrite(index, TextForm::Text, text);
+                    }
+                }
                 Found::Becomes(form) => {
                     let text = std::str::from_utf8(&self.scratch).unwrap_or_default();
                     let json = form == TextForm::Text && is_json_by_nature(role) && is_json(text);
@@ -90,10 +96,8 @@ impl Reader {
         match debug_text::read(text, role == Role::Return, &mut self.scratch) {
             debug_text::Reading::Absent => Found::Absent,
             // `Some(5)` is a number; a text would have its quotes.
-            debug_text::Reading::Text
-                if text.starts_with("Some(") && is_scalar(&self.scratch) && !text.contains('"') =>
-            {
-                Found::Becomes(TextForm::Json)
+            debug_text::Reading::Text if text.starts_with("Some(") && !text.contains('"') => {
+                Found::BecomesScalar
             }
             debug_text::Reading::Text => Found::Becomes(TextForm::Text),
             debug_text::Reading::Json => Found::Becomes(TextForm::Json),
@@ -109,6 +113,8 @@ enum Found {
     Is(TextForm),
     /// The scratch buffer holds what it becomes.
     Becomes(TextForm),
+    /// The scratch buffer holds a number or a boolean, or a text that is neither.
+    BecomesScalar,
 }
 
 /// Roles whose text is JSON when it looks like an object or a list. Free text of digits stays text.
@@ -124,11 +130,6 @@ fn is_json_by_nature(role: Role) -> bool {
                 | Role::MetadataObject
                 | Role::TraceMetadataObject
         )
-}
-
-/// Whether a text is one JSON number or boolean.
-fn is_scalar(text: &[u8]) -> bool {
-    !text.starts_with(b"\"") && !text.starts_with(b"n") && serde_json::from_slice::<IgnoredAny>(text).is_ok()
 }
 
 /// Whether a text is one JSON object or list, whole.

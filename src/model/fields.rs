@@ -248,6 +248,21 @@ impl Fields {
         }
     }
 
+    /// Gives an entry the number or the boolean that `text` says; answers whether it says one.
+    pub(crate) fn rewrite_scalar(&mut self, index: usize, text: &str) -> bool {
+        let slot = match (text.parse(), text.parse(), text.parse(), text.parse()) {
+            (Ok(value), ..) => Slot::Bool(value),
+            (_, Ok(value), ..) => Slot::I64(value),
+            (_, _, Ok(value), _) => Slot::U64(value),
+            (.., Ok(value)) if text.contains(['.', 'e']) => Slot::F64(value),
+            _ => return false,
+        };
+        if let Some(entry) = self.entries.get_mut(index) {
+            entry.slot = slot;
+        }
+        true
+    }
+
     /// Says that the text of an entry is JSON, or text, as it stands.
     pub(crate) fn restate(&mut self, index: usize, form: TextForm) {
         let Some(entry) = self.entries.get_mut(index) else {

@@ -120,7 +120,7 @@ fn is_argument(recorded: &Recorded, entry: &Entry) -> bool {
 
 fn is_short(value: ValueRef<'_>) -> bool {
     match value {
-        ValueRef::Json(text) if text.starts_with(['{', '[']) => false,
+        ValueRef::Json(_) => false,
         value => value.as_str().is_none_or(|text| text.len() <= SHORT),
     }
 }

@@ -16,6 +16,7 @@ mod neighbours;
 mod outcome;
 mod receiver;
 mod signatures;
+mod soup;
 mod support;
 mod trace_attributes;
 mod tree;

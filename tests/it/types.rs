@@ -138,14 +138,19 @@ fn options_are_their_value_or_nothing() {
             debug_none = ?None::<u64>,
             nested = ?Some(Some(1.5)),
             nothing = ?Some(None::<u8>),
+            large = ?Some(u64::MAX),
+            larger = ?Some(u128::MAX),
+            truth = ?Some(true),
+            nan = ?Some(f32::NAN),
+            unit = ?Some(std::cmp::Ordering::Less),
         ));
     });
     shows(
         &capture,
         r#"
 span options
-  in:     {"some":5,"text":"x","debug_some":5,"debug_text":"5","nested":1.5}
-  meta:   {"some":5,"text":"x","debug_some":5,"debug_text":"5","nested":1.5}
+  in:     {"some":5,"text":"x","debug_some":5,"debug_text":"5","nested":1.5,"large":18446744073709551615,"larger":"340282366920938463463374607431768211455","truth":true,"nan":"NaN","unit":"Less"}
+  meta:   {"some":5,"text":"x","debug_some":5,"debug_text":"5","nested":1.5,"large":18446744073709551615,"larger":"340282366920938463463374607431768211455","truth":true,"nan":"NaN","unit":"Less"}
 "#,
     );
 }

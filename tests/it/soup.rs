@@ -1,0 +1,251 @@
+//! Fields of every name with values of every kind, in any order: whatever comes, an observation comes of it.
+
+use std::fmt;
+
+use proptest::prelude::*;
+use serde::de::{Deserializer, MapAccess, Visitor};
+use tracing::field::{Empty, Value, debug, display};
+use tracing::{Span, info, info_span};
+use tracing_llm::testing::Capture;
+use tracing_llm::{Kind, Level, SpanExt, Usage};
+
+/// Names of every family, with some of nobody's.
+const NAMES: &[&str] = &[
+    "as_type",
+    "observation_type",
+    "langfuse.observation.type",
+    "langfuse.capture",
+    "otel.name",
+    "otel.kind",
+    "otel.status_code",
+    "otel.status_description",
+    "langfuse.observation.level",
+    "gen_ai.operation.name",
+    "gen_ai.tool.name",
+    "model",
+    "gen_ai.request.model",
+    "gen_ai.response.model",
+    "temperature",
+    "gen_ai.request.temperature",
+    "langfuse.observation.model.parameters",
+    "input",
+    "messages",
+    "prompt",
+    "gen_ai.input.messages",
+    "langfuse.observation.input",
+    "output",
+    "completion",
+    "gen_ai.output.messages",
+    "input_tokens",
+    "usage.input",
+    "usage",
+    "gen_ai.usage.input_tokens",
+    "cost",
+    "cost_details",
+    "gen_ai.usage.cost",
+    "langfuse.observation.completion_start_time",
+    "gen_ai.response.time_to_first_chunk",
+    "prompt.name",
+    "prompt.version",
+    "metadata.key",
+    "langfuse.observation.metadata",
+    "langfuse.observation.metadata.key",
+    "user_id",
+    "user.id",
+    "langfuse.user.id",
+    "session_id",
+    "tags",
+    "langfuse.trace.tags",
+    "environment",
+    "trace_name",
+    "langfuse.trace.public",
+    "langfuse.trace.metadata",
+    "trace.metadata.key",
+    "http.method",
+    "key",
+    "question",
+    "app.tenant",
+];
+
+macro_rules! declaring {
+    ($($name:literal)*) => { info_span!("soup", $($name = Empty),*) };
+}
+
+/// A span that declares them all.
+fn span() -> Span {
+    declaring!(
+        "as_type" "observation_type" "langfuse.observation.type" "langfuse.capture" "otel.name" "otel.kind"
+        "otel.status_code" "otel.status_description" "langfuse.observation.level" "gen_ai.operation.name"
+        "gen_ai.tool.name" "model" "gen_ai.request.model" "gen_ai.response.model" "temperature"
+        "gen_ai.request.temperature" "langfuse.observation.model.parameters" "input" "messages" "prompt"
+        "gen_ai.input.messages" "langfuse.observation.input" "output" "completion" "gen_ai.output.messages"
+        "input_tokens" "usage.input" "usage" "gen_ai.usage.input_tokens" "cost" "cost_details" "gen_ai.usage.cost"
+        "langfuse.observation.completion_start_time" "gen_ai.response.time_to_first_chunk" "prompt.name"
+        "prompt.version" "metadata.key" "langfuse.observation.metadata" "langfuse.observation.metadata.key" "user_id"
+        "user.id" "langfuse.user.id" "session_id" "tags" "langfuse.trace.tags" "environment" "trace_name"
+        "langfuse.trace.public" "langfuse.trace.metadata" "trace.metadata.key" "http.method" "key" "question"
+        "app.tenant"
+    )
+}
+
+#[derive(Clone, Debug)]
+enum Act {
+    Record(&'static str, Given),
+    Handle(u8, String),
+    Trace(u8, String),
+    Event(String),
+    Below,
+}
+
+#[derive(Clone, Debug)]
+enum Given {
+    Text(String),
+    Display(String),
+    Debug(String),
+    Number(i64),
+    Float(f64),
+    Switch(bool),
+    Wide(u128),
+    Bytes(Vec<u8>),
+}
+
+fn text() -> impl Strategy<Value = String> {
+    prop_oneof![
+        any::<String>(),
+        "[ -~]{0,12}",
+        "(agent|generation|tool|chat|none|output|ERROR|true|2026-01-01T00:00:00Z|-?[0-9]{1,3}|[0-9]\\.5)",
+        r#"(None|Some\(5\)|Ok\(1\)|Err\("x"\)|\[1, 2\]|A \{ b: 1 \}|\{"a":1\}|\["a","b"\]|"quoted"|a,b,,)"#,
+    ]
+}
+
+fn given() -> impl Strategy<Value = Given> {
+    prop_oneof![
+        text().prop_map(Given::Text),
+        text().prop_map(Given::Display),
+        text().prop_map(Given::Debug),
+        any::<i64>().prop_map(Given::Number),
+        any::<f64>().prop_map(Given::Float),
+        any::<bool>().prop_map(Given::Switch),
+        any::<u128>().prop_map(Given::Wide),
+        any::<Vec<u8>>().prop_map(Given::Bytes),
+    ]
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    prop_oneof![
+        8 => (proptest::sample::select(NAMES), given()).prop_map(|(name, value)| Act::Record(name, value)),
+        3 => (0..14_u8, text()).prop_map(|(which, text)| Act::Handle(which, text)),
+        1 => (0..8_u8, text()).prop_map(|(which, text)| Act::Trace(which, text)),
+        1 => text().prop_map(Act::Event),
+        1 => Just(Act::Below),
+    ]
+}
+
+impl Given {
+    fn record(&self, span: &Span, name: &str) {
+        let record = |value: &dyn Value| {
+            span.record(name, value);
+        };
+        match self {
+            Self::Text(text) => record(&text.as_str()),
+            Self::Display(text) => record(&display(text)),
+            Self::Debug(text) => record(&debug(text)),
+            Self::Number(number) => record(number),
+            Self::Float(number) => record(number),
+            Self::Switch(switch) => record(switch),
+            Self::Wide(number) => record(number),
+            Self::Bytes(bytes) => record(&bytes.as_slice()),
+        }
+    }
+}
+
+impl Act {
+    fn on(&self, span: &Span) {
+        let handle = span.observation();
+        match self {
+            Self::Record(name, value) => value.record(span, name),
+            Self::Handle(which, text) => {
+                let _ = match which {
+                    0 => handle.input(text),
+                    1 => handle.output(text),
+                    2 => handle.model(text),
+                    3 => handle.name(text),
+                    4 => handle.metadata("key", text),
+                    5 => handle.metadata(text, 1),
+                    6 => handle.parameter("temperature", text),
+                    7 => handle.usage(Usage::new(text.len(), 1).bucket(text.clone(), 2)),
+                    8 => handle.cost(0.5),
+                    9 => handle.level(Level::Warning),
+                    10 => handle.status_message(text),
+                    11 => handle.kind(Kind::Agent),
+                    12 => handle.prompt(text, 1),
+                    _ => handle.first_token().end(),
+                };
+            }
+            Self::Trace(which, text) => {
+                let trace = handle.trace();
+                let _ = match which {
+                    0 => trace.user(text),
+                    1 => trace.session(text),
+                    2 => trace.tags([text]),
+                    3 => trace.metadata(text, text),
+                    4 => trace.name(text),
+                    5 => trace.environment(text),
+                    6 => trace.version(text),
+                    _ => trace.public(true),
+                };
+            }
+            Self::Event(text) => span.in_scope(|| info!(as_type = text, "{text}")),
+            Self::Below => span.in_scope(|| drop(info_span!("below", model = "m", prompt = "p"))),
+        }
+    }
+}
+
+/// The keys of a JSON object, also those that are there twice.
+fn keys(json: &str) -> Result<Vec<String>, serde_json::Error> {
+    struct Keys;
+    impl<'de> Visitor<'de> for Keys {
+        type Value = Vec<String>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut keys = Vec::new();
+            while let Some((key, _)) = map.next_entry::<String, serde::de::IgnoredAny>()? {
+                keys.push(key);
+            }
+            Ok(keys)
+        }
+    }
+    serde_json::Deserializer::from_str(json).deserialize_map(Keys)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn one_observation_with_each_key_once(acts in proptest::collection::vec(act(), 0..24)) {
+        let capture = Capture::new();
+        capture.run(|| {
+            let span = span();
+            acts.iter().for_each(|act| act.on(&span));
+        });
+        let observations = capture.observations();
+        let soups = observations.iter().filter(|one| one.id().to_string().ends_with("01"));
+        prop_assert_eq!(soups.count(), 1);
+        let whole = capture.whole_tree();
+        for label in ["meta:", "params:"] {
+            for line in whole.split('\n').filter_map(|line| line.trim_start().strip_prefix(label)) {
+                let keys = keys(line.trim());
+                prop_assert!(keys.is_ok(), "{line}");
+                let mut keys = keys.unwrap_or_default();
+                keys.sort_unstable();
+                let count = keys.len();
+                keys.dedup();
+                prop_assert_eq!(keys.len(), count, "{}", line);
+            }
+        }
+    }
+}
