@@ -1,4 +1,10 @@
-//! One `tracing` layer that shows plain `#[instrument]` spans as LLM traces, in Langfuse and in any OTLP backend.
+#![doc = include_str!("../README.md")]
+//!
+//! # The rest of this page
+//!
+//! [`init()`], [`layer()`] and [`builder()`] set up; [`current()`], [`SpanExt::observation`] and [`Observe::observe`]
+//! describe what is open; [`Guard`] and [`Pipeline`] flush, shut down and tell what became of everything;
+//! [`testing`] shows it offline; [`export`] is the seam to a destination of one's own.
 
 mod builder;
 mod clock;

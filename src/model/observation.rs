@@ -1,15 +1,19 @@
 //! A finished observation, read: what every destination is shown.
 
+mod masked;
+
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
+
+pub(crate) use masked::Masked;
 
 use crate::clock::UnixNanos;
 use crate::field::{Role, Trust};
 use crate::id::{SpanId, TraceId};
 use crate::model::{
-    Cost, Entry, EventHead, Fields, Key, Kind, Lane, Lanes, Level, Link, PromptLink, Recorded, TextForm,
-    TraceAttributes, Usage, Value, ValueRef,
+    Cost, Entry, EventHead, Fields, Key, Kind, Lane, Lanes, Level, Link, PromptLink, Recorded,
+    TraceAttributes, Usage, ValueRef,
 };
 
 /// One finished observation: a span with its type, model, input, output, usage and the attributes of its trace.
@@ -64,15 +68,6 @@ pub(crate) enum SpanKind {
     Client,
     Producer,
     Consumer,
-}
-
-/// What became of a text that was shown to a mask.
-pub(crate) enum Masked {
-    Untouched,
-    /// The text with marks in it.
-    Inside(String),
-    /// A mark alone.
-    Whole(&'static str),
 }
 
 /// What one entry is to the observation.
@@ -270,62 +265,6 @@ impl Observation {
     pub(crate) fn field_value(&self, index: usize) -> Option<ValueRef<'_>> {
         let entry = self.recorded.fields.entries().get(index)?;
         Some(self.recorded.fields.value(entry))
-    }
-
-    /// Shows every text that can be content or metadata to `mask`, with the name of its field. What it answers stands
-    /// in place of the text, in the same form, unless the whole value was taken.
-    pub(crate) fn mask(&mut self, mut mask: impl FnMut(Option<&str>, &str) -> Masked) {
-        for index in 0..self.recorded.fields.entries().len() {
-            let Some(entry) = self.recorded.fields.entries().get(index) else {
-                break;
-            };
-            let (text, form) = match self.recorded.fields.value(entry) {
-                ValueRef::Text(text) | ValueRef::Debug(text) => (text, TextForm::Text),
-                ValueRef::Json(text) => (text, TextForm::Json),
-                ValueRef::Error(text) => (text, TextForm::Error),
-                _ => continue,
-            };
-            // A name that says something else of its value is no credential's.
-            let named = matches!(entry.head.role, Role::None | Role::Metadata);
-            let name = named.then(|| self.recorded.names(entry).0);
-            match mask(name, text) {
-                Masked::Untouched => {}
-                Masked::Inside(masked) => self.recorded.fields.rewrite(index, form, &masked),
-                Masked::Whole(mark) => self.recorded.fields.rewrite(index, TextForm::Text, mark),
-            }
-        }
-        if let Some(message) = &self.reading.status_message {
-            if let Masked::Inside(masked) = mask(None, message) {
-                self.reading.status_message = Some(masked);
-            }
-        }
-        self.mask_trace(mask);
-    }
-
-    fn mask_trace(&mut self, mut mask: impl FnMut(Option<&str>, &str) -> Masked) {
-        let metadata = self.recorded.trace.metadata.iter().enumerate();
-        let masked: Vec<_> = metadata
-            .filter_map(
-                |(index, (key, value))| match mask(Some(key), value.as_ref().as_str()?) {
-                    Masked::Untouched => None,
-                    Masked::Inside(masked) => Some((index, masked)),
-                    Masked::Whole(mark) => Some((index, mark.to_owned())),
-                },
-            )
-            .collect();
-        if masked.is_empty() {
-            return;
-        }
-        let trace = Arc::make_mut(&mut self.recorded.trace);
-        for (index, masked) in masked {
-            if let Some((_, value)) = trace.metadata.get_mut(index) {
-                *value = if let Value::Json(_) = value {
-                    Value::Json(masked)
-                } else {
-                    Value::Text(masked)
-                };
-            }
-        }
     }
 
     /// The fields of the span itself, each key once, in the order of recording.
