@@ -279,7 +279,7 @@ mod tests {
         assert_eq!(registry().with(verbose).with(disabled()).max_level_hint(), None);
         dispatcher::with_default(&Dispatch::new(registry().with(disabled())), || {
             info_span!("work", late = tracing::field::Empty).in_scope(|| {
-                crate::current().output("x");
+                current().output("x");
                 info!("said");
             });
         });

@@ -14,9 +14,9 @@
 //!     capture.tree(),
 //!     r#"
 //! span answer
-//!   in:   {"question":"how long?"}
-//!   out:  HOW LONG?
-//!   meta: {"question":"how long?"}
+//!   in:     {"question":"how long?"}
+//!   out:    HOW LONG?
+//!   meta:   {"question":"how long?"}
 //! "#
 //! );
 //! ```
