@@ -269,6 +269,14 @@ pub(crate) fn text(value: ValueRef<'_>) -> Option<Cow<'_, str>> {
     })
 }
 
+/// A value that is read by people, a name or a message: text as it stands, without the quotes of `?text`.
+pub(crate) fn message(value: ValueRef<'_>) -> Option<Cow<'_, str>> {
+    match value {
+        ValueRef::Debug(text) if !text.starts_with('"') => Some(Cow::Borrowed(text)),
+        value => text(value),
+    }
+}
+
 /// A value as a switch.
 pub(crate) fn flag(value: ValueRef<'_>) -> Option<bool> {
     match value {

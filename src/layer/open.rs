@@ -220,7 +220,9 @@ impl OpenObservation {
             .filter(|entry| entry.head.role == Role::Name && entry.head.owner == 0)
             // Of equals the last.
             .max_by_key(|entry| entry.head.trust);
-        named.and_then(|entry| read::text(self.fields.value(entry)).map(std::borrow::Cow::into_owned))
+        let name = named.and_then(|entry| read::message(self.fields.value(entry)));
+        name.filter(|name| !name.is_empty())
+            .map(std::borrow::Cow::into_owned)
     }
 
     /// When the span ended: at its close, unless a child outlived its last exit.

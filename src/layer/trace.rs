@@ -180,7 +180,7 @@ fn short<'a>(fields: &'a Fields, head: Head, callsite: &'a Callsite) -> &'a str 
 
 /// Sets one attribute from a recorded value.
 pub(crate) fn set(attributes: &mut TraceAttributes, role: Role, short: &str, value: ValueRef<'_>) {
-    let text = || read::text(value).map(Arc::from);
+    let text = || word(value);
     match role {
         Role::User => attributes.user = text().or(attributes.user.take()),
         Role::Session => attributes.session = text().or(attributes.session.take()),
@@ -205,6 +205,31 @@ pub(crate) fn set(attributes: &mut TraceAttributes, role: Role, short: &str, val
             }
         }
         _ => {}
+    }
+}
+
+/// A value as one word: a newtype, which `Debug` shows with its name (`UserId("u-1")`), is what it holds. An empty word
+/// is none.
+fn word(value: ValueRef<'_>) -> Option<Arc<str>> {
+    let text = read::text(value)?;
+    let is_structure = matches!(value, ValueRef::Debug(_)) && text.starts_with('{');
+    let held = is_structure
+        .then(|| held(serde_json::from_str(&text).ok()?))
+        .flatten();
+    Some(held.as_deref().unwrap_or(&text))
+        .filter(|text| !text.is_empty())
+        .map(Arc::from)
+}
+
+/// What the innermost of nested newtypes holds.
+fn held(mut value: serde_json::Value) -> Option<String> {
+    loop {
+        value = match value {
+            serde_json::Value::Object(object) if object.len() == 1 => object.into_iter().next()?.1,
+            serde_json::Value::String(text) => return Some(text),
+            serde_json::Value::Number(number) => return Some(number.to_string()),
+            _ => return None,
+        }
     }
 }
 

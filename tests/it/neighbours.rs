@@ -223,7 +223,7 @@ fn two_subscribers_do_not_mix() {
             inner.run(|| {
                 info_span!("inner").in_scope(|| {
                     current().output("x");
-                })
+                });
             });
             current().output("y");
         });

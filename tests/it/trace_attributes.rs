@@ -3,7 +3,7 @@
 use std::sync::Barrier;
 
 use tracing::field::Empty;
-use tracing::{Span, info_span};
+use tracing::{Span, info_span, instrument};
 use tracing_llm::testing::Capture;
 use tracing_llm::{SpanExt, current};
 use tracing_subscriber::layer::SubscriberExt;
@@ -428,6 +428,53 @@ span root
   meta:   {"tenant":"m"}
   span below
 "#,
+    );
+}
+
+#[test]
+fn a_user_may_have_a_type_of_its_own() {
+    #[derive(Debug)]
+    struct UserId(#[allow(dead_code, reason = "read by Debug")] &'static str);
+    #[derive(Debug)]
+    struct SessionId(#[allow(dead_code, reason = "read by Debug")] Number);
+    #[derive(Debug)]
+    struct Number(#[allow(dead_code, reason = "read by Debug")] u32);
+    #[instrument]
+    fn answer(question: &str, user_id: UserId, session_id: Option<SessionId>) {}
+    let capture = Capture::new();
+    capture.run(|| {
+        answer("q", UserId("u-1"), Some(SessionId(Number(7))));
+        answer("q", UserId(""), None);
+    });
+    assert_eq!(who(&capture), ["answer: u-1 7", "answer: - -"]);
+}
+
+#[test]
+fn an_empty_user_is_none_and_an_empty_name_too() {
+    let capture = Capture::new();
+    capture.run(|| {
+        info_span!("root", user_id = "", session_id = "s").in_scope(|| {
+            drop(info_span!("below", user_id = "u", session_id = ""));
+            current().trace().session("");
+        });
+        drop(info_span!("unnamed", otel.name = ""));
+        drop(info_span!("shown by Display", otel.name = %"Search(invoices)"));
+        drop(info_span!("shown by Debug", otel.name = ?"Search"));
+    });
+    assert_eq!(who(&capture)[..2], ["below: u s", "root: - s"].map(str::to_owned));
+    let observations = capture.observations();
+    let names: Vec<_> = observations
+        .iter()
+        .skip(2)
+        .map(|one| (one.name(), one.trace_name().unwrap_or("-")))
+        .collect();
+    assert_eq!(
+        names,
+        [
+            ("unnamed", "unnamed"),
+            ("Search(invoices)", "Search(invoices)"),
+            ("Search", "Search")
+        ]
     );
 }
 
