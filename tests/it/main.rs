@@ -15,6 +15,7 @@ mod jaeger_harness;
 mod neighbours;
 mod outcome;
 mod receiver;
+mod setup;
 mod signatures;
 mod soup;
 mod support;
