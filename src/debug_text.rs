@@ -132,3 +132,6 @@ fn wrapped<'t>(text: &'t str, open: &str) -> Option<&'t str> {
     let inner = inner.trim();
     Some(inner.strip_suffix(',').unwrap_or(inner))
 }
+
+#[cfg(test)]
+mod tests;

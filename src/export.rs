@@ -24,6 +24,16 @@ pub trait Exporter: Send + 'static {
     fn export<'a>(&'a mut self, batch: &'a Batch) -> ExportFuture<'a>;
 }
 
+/// Which spans a destination is shown.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Scope {
+    /// All that are recorded: what OTLP backends get.
+    Everything,
+    /// Those that are no infrastructure: what Langfuse, the console and tests get.
+    Observations,
+}
+
 /// Observations that go out together.
 #[derive(Clone, Debug)]
 pub struct Batch {

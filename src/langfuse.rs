@@ -2,5 +2,7 @@
 
 pub(crate) mod dialect;
 mod environment;
+pub(crate) mod exporter;
 mod json;
 mod parameters;
+pub(crate) mod settings;

@@ -1,23 +1,42 @@
-//! One `tracing` layer that shows plain `#[instrument]` spans as LLM traces, in Langfuse and in any OTLP backend.
-#![allow(dead_code)]
+#![doc = include_str!("../README.md")]
+//!
+//! # The rest of this page
+//!
+//! [`init()`], [`layer()`] and [`builder()`] set up; [`current()`], [`SpanExt::observation`] and [`Observe::observe`]
+//! describe what is open; [`Guard`] and [`Pipeline`] flush, shut down and tell what became of everything;
+//! [`testing`] shows it offline; [`export`] is the seam to a destination of one's own.
 
+mod builder;
 mod clock;
 pub mod console;
 mod debug_text;
 mod diag;
+mod env;
 mod error;
 pub mod export;
 mod field;
+mod http;
 mod id;
 mod langfuse;
 mod layer;
+mod ledger;
 mod model;
 mod otlp;
+mod pipeline;
+mod process;
 mod read;
 mod sink;
 pub mod testing;
 
+pub use builder::{Builder, Langfuse, Otlp, builder, init, layer};
 pub use error::Error;
 pub use id::{ParseIdError, SpanId, TraceId};
 pub use layer::{LlmLayer, ObservationHandle, Observe, Observed, SpanExt, TraceHandle, current};
+pub use ledger::{Account, Ledger};
 pub use model::{Cost, Kind, Level, Observation, Usage, Value, ValueRef};
+pub use pipeline::{FlushReport, Guard, LaneReport, Pipeline};
+
+/// The integration tests' server, for the tests inside the rooms.
+#[cfg(test)]
+#[path = "../tests/it/support/receiver.rs"]
+mod receiver;

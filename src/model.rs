@@ -18,7 +18,7 @@ pub(crate) use fields::{Entry, Fields, Head, Key, TextForm};
 pub use kind::{Kind, Level};
 pub(crate) use lanes::{Lane, Lanes, Parents};
 pub use observation::Observation;
-pub(crate) use observation::{Content, Field, Reading, Shared, SpanKind, Use, write_arguments};
+pub(crate) use observation::{Content, Field, Masked, Reading, Shared, SpanKind, Use, write_arguments};
 pub(crate) use prompt::PromptLink;
 pub(crate) use recorded::{EventHead, EventKind, Link, Recorded};
 pub(crate) use resource::Resource;

@@ -3,9 +3,13 @@
 //! The wire format is written by us, straight from the observation: no tree of messages stands between. The same
 //! encoder serves Langfuse, which speaks OTLP in a dialect of its own.
 
+mod answer;
 pub(crate) mod attributes;
 pub(crate) mod dialect;
 pub(crate) mod encode;
+pub(crate) mod exporter;
 #[cfg(test)]
 pub(crate) mod fixture;
+pub(crate) mod poster;
 mod protobuf;
+pub(crate) mod settings;

@@ -34,6 +34,7 @@ use crate::diag::Diagnostics;
 use crate::id::Ids;
 use crate::layer::{LlmLayer, Settings};
 use crate::model::{Callsite, Fields, Lane, Lanes, Observation, Recorded, Shared};
+use crate::process::Masker;
 use crate::read::Reader;
 use crate::sink::Sink;
 
@@ -182,7 +183,8 @@ impl Sink for Memory {
     fn open(&self) {}
 
     fn finish(&self, recorded: Recorded) {
-        let observation = Reader::default().read(recorded);
+        let mut observation = Reader::default().read(recorded);
+        Masker::default().mask(&mut observation);
         lock(&self.finished).push(Arc::new(observation));
     }
 

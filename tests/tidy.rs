@@ -474,3 +474,19 @@ fn without_tests(code: &str) -> String {
     }
     out + rest
 }
+
+#[test]
+fn the_readme_shows_the_quickstart_as_it_is() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |path: &str| fs::read_to_string(root.join(path)).unwrap();
+    let (readme, example) = (read("README.md"), read("examples/quickstart/main.rs"));
+    let shown = readme
+        .split_once("examples/quickstart/main.rs -->\n```rust,ignore\n")
+        .unwrap()
+        .1;
+    let (shown, _) = shown.split_once("\n```\n").unwrap();
+    assert!(
+        example.contains(shown),
+        "README.md shows another quickstart than examples/quickstart/main.rs"
+    );
+}

@@ -77,8 +77,7 @@ impl Style {
             self.paint(Paint::YELLOW, " (unfinished)", out);
         }
         for fact in facts {
-            self.paint(Paint::DIM, " · ", out);
-            self.paint(Paint::DIM, &fact, out);
+            self.paint(Paint::DIM, &format!(" · {fact}"), out);
         }
         out.push('\n');
     }
@@ -90,11 +89,11 @@ impl Style {
             .take(DEPTH)
             .map(|more| if *more { "│  " } else { "   " })
             .collect();
-        let branch = match (node.depth, node.last) {
-            (0, _) => Cow::Borrowed(""),
-            (depth, _) if depth > DEPTH => format!("└┄ {depth} ┄ ").into(),
-            (_, true) => "└─ ".into(),
-            (_, false) => "├─ ".into(),
+        let (branch, beside) = match (node.depth, node.last) {
+            (0, _) => (Cow::Borrowed(""), ""),
+            (depth, _) if depth > DEPTH => (format!("└┄ {depth} ┄ ").into(), "   "),
+            (_, true) => ("└─ ".into(), "   "),
+            (_, false) => ("├─ ".into(), "│  "),
         };
         self.paint(Paint::DIM, &format!("{above}{branch}"), out);
         let kind = observation.kind();
@@ -108,12 +107,6 @@ impl Style {
         self.status(observation, out);
         out.push('\n');
 
-        let beside = match (node.depth, node.last) {
-            (0, _) => "",
-            (depth, _) if depth > DEPTH => "   ",
-            (_, true) => "   ",
-            (_, false) => "│  ",
-        };
         let below = if node.leaf { "   " } else { "│  " };
         let margin = format!("{above}{beside}{below}");
         self.content("in   ", observation, observation.input(), &margin, out);
@@ -161,8 +154,7 @@ impl Style {
                 first_line(ValueRef::Json(&String::from_utf8_lossy(&json)), width)
             }
         };
-        self.paint(Paint::DIM, margin, out);
-        self.paint(Paint::DIM, label, out);
+        self.paint(Paint::DIM, &format!("{margin}{label}"), out);
         out.push_str(&line);
         out.push('\n');
     }
@@ -404,7 +396,7 @@ AGENT user_request  1.15 s
       │     in   {"ticket":"T-1"}
       ├─ SPAN step-1  420 µs
       └─ GENERATION response_synthesis  mistral-7b  prompt rag_synthesis@1  2000 → 500 tokens (1500 cached)  $0.0003  1.10 s (first token 400 ms)
-            in   [{"role":"system","content":"Invoices are kept for seven years.\nFinance stores the…
+            in   […,{"role":"user","content":"How long do we keep invoices, and where?!"}]
             out  {"role":"assistant","content":"Invoices are kept for seven years in the finance arc…
 "#,
         );
@@ -438,7 +430,7 @@ SPAN levels  0 ns
 ├─ SPAN d  0 ns  DEBUG by hand
 ├─ SPAN n  0 ns  by hand
 ├─ SPAN w  0 ns  WARNING cancelled
-├─ SPAN e  0 ns  ERROR line one…
+├─ SPAN e  0 ns  ERROR line one …
 ├─ SPAN span  2.0 ms
 ├─ GENERATION generation  2.0 ms
 ├─ EVENT event

@@ -9,18 +9,24 @@ pub(super) fn word(text: &str, width: usize) -> String {
     line.text
 }
 
-/// The first line of a value that is not blank, followed by an ellipsis when more follows. JSON is one line.
+/// The first line of a value that is not blank, followed by an ellipsis when more follows. JSON is one line; of a
+/// chat that does not fit, the last message is shown: the first is the same in every call.
 pub(super) fn first_line(value: ValueRef<'_>, width: usize) -> String {
     let mut line = Line::new(width);
     match value {
         ValueRef::Text(text) | ValueRef::Debug(text) | ValueRef::Error(text) => {
             let mut lines = text.lines().filter(|line| !line.trim().is_empty());
             line.extend(lines.next().unwrap_or_default().trim().chars());
-            if lines.next().is_some() {
-                line.cut();
+            if lines.next().is_some() && !line.cut {
+                line.text.push_str(" …");
             }
         }
-        ValueRef::Json(text) => line.extend(compact(text)),
+        ValueRef::Json(text) => match last_message(text).filter(|_| compact(text).nth(width).is_some()) {
+            Some(message) => {
+                line.extend("[…,".chars().chain(compact(message)).chain([']']));
+            }
+            None => line.extend(compact(text)),
+        },
         ValueRef::Bytes(bytes) => line.extend(format!("{} bytes", bytes.len()).chars()),
         number => {
             let mut json = Vec::new();
@@ -46,9 +52,32 @@ fn compact(json: &str) -> impl Iterator<Item = char> {
     })
 }
 
+/// The last message of a chat with several: an object with a role, in a list.
+fn last_message(json: &str) -> Option<&str> {
+    let list = json.trim().strip_prefix('[')?.strip_suffix(']')?;
+    let (mut quoted, mut escaped, mut depth) = (false, false, 0_usize);
+    let mut last = None;
+    for (at, byte) in list.bytes().enumerate() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = quoted,
+            b'"' => quoted = !quoted,
+            _ if quoted => {}
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            b',' if depth == 0 => last = list.get(at + 1..),
+            _ => {}
+        }
+    }
+    let message: serde_json::Value = serde_json::from_str(last?).ok()?;
+    message.get("role")?;
+    last
+}
+
 struct Line {
     text: String,
     left: usize,
+    /// More followed than the line takes.
     cut: bool,
 }
 
@@ -69,7 +98,9 @@ impl Line {
                 1
             };
             let Some(left) = self.left.checked_sub(width) else {
-                return self.cut();
+                self.text.push('…');
+                self.cut = true;
+                return;
             };
             self.left = left;
             if obeyed(char) {
@@ -78,15 +109,6 @@ impl Line {
                 self.text.push(char);
             }
         }
-    }
-
-    /// Says that more follows.
-    fn cut(&mut self) {
-        if !self.cut {
-            self.text.push('…');
-        }
-        self.cut = true;
-        self.left = 0;
     }
 }
 
@@ -107,10 +129,10 @@ mod tests {
     fn the_first_line_that_says_something() {
         let text = |text| first_line(ValueRef::Text(text), 12);
         assert_eq!(text("\n  \n  one\n\n"), "one");
-        assert_eq!(text("one\r\ntwo"), "one…");
+        assert_eq!(text("one\r\ntwo"), "one …");
         assert_eq!(text("exactly a do"), "exactly a do");
         assert_eq!(text("exactly a doz"), "exactly a do…");
-        assert_eq!(text("twelve and m\nore"), "twelve and m…");
+        assert_eq!(text("twelve and m\nore"), "twelve and m …");
         assert_eq!(text(""), "");
     }
 
@@ -121,6 +143,22 @@ mod tests {
             first_line(ValueRef::Json(pretty), 80),
             r#"{"a b":[1,true],"q\" c":null}"#
         );
+    }
+
+    #[test]
+    fn of_a_chat_that_does_not_fit_the_last_message_is_shown() {
+        let chat = r#"[ {"role": "system", "content": "Be \"brief\", [please]."}, {"role": "user", "content": "a, b"} ]"#;
+        let json = |text, width| first_line(ValueRef::Json(text), width);
+        assert_eq!(json(chat, 50), r#"[…,{"role":"user","content":"a, b"}]"#);
+        assert_eq!(json(chat, 20), r#"[…,{"role":"user","c…"#);
+        assert_eq!(json(chat, 100), compact(chat).collect::<String>());
+        let documents = r#"[{"text":"one"},{"text":"two"}]"#;
+        assert_eq!(json(documents, 10), r#"[{"text":"…"#);
+        let alone = r#"[{"role":"user","content":"a, b"}]"#;
+        assert_eq!(json(alone, 10), r#"[{"role":"…"#);
+        for odd in ["[", "]", "[,]", "[]]", r#"["\\"#, "{}", "[1,2]"] {
+            json(odd, 0);
+        }
     }
 
     #[test]
@@ -142,7 +180,7 @@ mod tests {
         #[test]
         fn whatever_comes_is_one_bounded_line(text in any::<String>(), width in 0_usize..40) {
             for line in [word(&text, width), first_line(ValueRef::Text(&text), width), first_line(ValueRef::Json(&text), width)] {
-                prop_assert!(line.chars().count() <= width + 1);
+                prop_assert!(line.chars().count() <= width + 2);
                 prop_assert!(!line.chars().any(obeyed));
             }
         }

@@ -75,7 +75,11 @@ impl<'t> Cursor<'t> {
 
     /// Reads the `.. }` of a structure that does not show all of itself.
     pub(super) fn ends_unfinished(&mut self) -> bool {
-        self.eat("..") && self.ends_with(b'}')
+        let is_next = self
+            .rest()
+            .strip_prefix("..")
+            .is_some_and(|rest| rest.trim_start().starts_with('}'));
+        is_next && self.eat("..") && self.ends_with(b'}')
     }
 
     /// Reads the comma behind an item. (That an item ends here, `value` has seen.)

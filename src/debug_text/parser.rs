@@ -124,8 +124,8 @@ impl<'t> Parser<'t, '_> {
         self.out.push(b'[');
         let count = self.items(b')', place.deeper()?)?;
         self.out.push(b']');
-        let ending = self.cursor.since(start).trim_end_matches(')').trim_end();
-        (count > 1 || ending.ends_with(',')).then_some(())
+        let inside = self.cursor.since(start).strip_suffix(')')?;
+        (count > 1 || inside.trim_end().ends_with(',')).then_some(())
     }
 
     /// The items up to `close`, with commas between them; their number.
@@ -289,7 +289,8 @@ impl<'t> Parser<'t, '_> {
         let end = rest.find(|c: char| !c.is_alphanumeric() && !matches!(c, '_' | '-' | '.'))?;
         let name = self.cursor.take(end)?;
         self.string(name);
-        (end > 0).then_some(name)
+        name.starts_with(|c: char| c.is_alphanumeric() || c == '_')
+            .then_some(name)
     }
 
     /// Text up to the item's end: JSON if it is (a `RawValue` shows itself so), else a string.

@@ -81,9 +81,11 @@ pub(super) fn look_up(name: &'static str) -> Option<Meaning> {
 
 /// The convention's name of a parameter.
 pub(super) fn parameter(short: &str) -> Option<&'static str> {
+    const PREFIX: &str = "gen_ai.request.";
     PARAMETERS
         .iter()
-        .find(|name| name.strip_prefix("gen_ai.request.") == Some(short))
+        // The lengths first: this is asked of every parameter of every span.
+        .find(|name| name.len() == PREFIX.len() + short.len() && name.ends_with(short))
         .copied()
 }
 

@@ -287,7 +287,6 @@ impl OpenObservation {
         };
         let generation = self.generation_below || recorded.kind == Kind::Generation;
         Finished {
-            trace: self.trace,
             recorded,
             generation,
             unknown_type: unknown,
@@ -301,7 +300,6 @@ impl OpenObservation {
 
 /// A span that has ended.
 pub(crate) struct Finished {
-    pub(crate) trace: Arc<TraceState>,
     pub(crate) recorded: Recorded,
     /// It or something below it calls a model.
     pub(crate) generation: bool,

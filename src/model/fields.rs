@@ -117,10 +117,6 @@ impl Fields {
         self.entries.iter_mut().map(|entry| &mut entry.head)
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.entries.is_empty()
-    }
-
     /// The bytes that this holds of memory, used or not.
     pub(crate) fn weight(&self) -> usize {
         self.bytes.len() + self.entries.len() * size_of::<Entry>()

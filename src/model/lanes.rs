@@ -33,10 +33,6 @@ impl Lanes {
         self.0 == 0
     }
 
-    pub(crate) fn union(self, other: Self) -> Self {
-        Self(self.0 | other.0)
-    }
-
     pub(crate) fn intersection(self, other: Self) -> Self {
         Self(self.0 & other.0)
     }
@@ -80,13 +76,6 @@ impl Parents {
             .iter()
             .find(|(_, lanes)| lanes.contains(lane))
             .map(|(id, _)| *id)
-    }
-
-    /// The lanes in which some ancestor is shown.
-    pub(crate) fn covered(&self) -> Lanes {
-        self.0
-            .iter()
-            .fold(Lanes::NONE, |covered, (_, lanes)| covered.union(*lanes))
     }
 }
 

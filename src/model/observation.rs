@@ -1,8 +1,12 @@
 //! A finished observation, read: what every destination is shown.
 
+mod masked;
+
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
+
+pub(crate) use masked::Masked;
 
 use crate::clock::UnixNanos;
 use crate::field::{Role, Trust};

@@ -66,3 +66,35 @@ pub(crate) struct Link {
     pub(crate) trace_id: TraceId,
     pub(crate) id: SpanId,
 }
+
+#[cfg(test)]
+impl Recorded {
+    /// An empty span of this name at the top of a trace of its own, shown in these lanes.
+    pub(crate) fn sample(name: &'static str, shown: Lanes) -> Self {
+        let callsite = Callsite {
+            name,
+            target: "sample",
+            shown,
+            ..Callsite::default()
+        };
+        Self {
+            callsite: Arc::new(callsite),
+            trace_id: TraceId::from_seed(name),
+            id: SpanId::from_seed(name),
+            parents: Parents::default(),
+            shown,
+            start: 0,
+            end: 0,
+            first_token: None,
+            kind: Kind::Span,
+            level: None,
+            trace: Arc::default(),
+            trace_name: None,
+            fields: Fields::default(),
+            events: SmallVec::new(),
+            links: Vec::new(),
+            dropped_events: 0,
+            dropped_fields: 0,
+        }
+    }
+}

@@ -303,7 +303,7 @@ pub(crate) mod hand {
                 ValueRef::Json(text) => fields.json(head, text),
                 ValueRef::Bytes(bytes) => fields.bytes_value(head, bytes),
                 ValueRef::Text(text) | ValueRef::Debug(text) | ValueRef::Error(text) => {
-                    fields.str(head, text)
+                    fields.str(head, text);
                 }
             }
             self.reading.uses.push(Use {

@@ -125,6 +125,9 @@ impl Usage {
     }
 }
 
+/// Langfuse keeps 12 decimals of a dollar; a sum of floats has more, and wrong ones.
+const DECIMALS: f64 = 1e12;
+
 /// What one model call cost, in US dollars.
 #[derive(Clone, PartialEq, Default, Debug)]
 pub struct Cost {
@@ -186,8 +189,8 @@ impl Cost {
     #[must_use]
     pub(crate) fn with_total(mut self) -> Self {
         if !self.is_empty() && self.get("total").is_none() {
-            let total = self.parts().map(|(_, dollars)| dollars).sum();
-            self.set("total".into(), total);
+            let total: f64 = self.parts().map(|(_, dollars)| dollars).sum();
+            self.set("total".into(), (total * DECIMALS).round() / DECIMALS);
         }
         self
     }
@@ -222,5 +225,10 @@ mod tests {
     fn what_is_no_number_of_tokens_is_left_out() {
         assert_eq!(Usage::new(-1, 2).buckets().collect::<Vec<_>>(), [("output", 2)]);
         assert!(Cost::total(f64::NAN).is_empty());
+    }
+
+    #[test]
+    fn a_sum_of_cents_has_no_crumbs() {
+        assert_eq!(Cost::new(0.0002, 0.0001).with_total().get("total"), Some(0.0003));
     }
 }

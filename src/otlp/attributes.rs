@@ -61,7 +61,7 @@ impl<'a> Attributes<'a> {
     /// Adds text that `write` appends to the body in place. It must be UTF-8.
     pub(crate) fn text_with<'k>(&mut self, key: impl Into<Key<'k>>, write: impl FnOnce(&mut Vec<u8>)) {
         self.nested(key.into(), |out| {
-            protobuf::nested(out, field::STRING_VALUE, write)
+            protobuf::nested(out, field::STRING_VALUE, write);
         });
     }
 
@@ -113,11 +113,11 @@ impl<'a> Attributes<'a> {
     fn begin(&mut self, key: Key<'_>, len: usize) -> bool {
         let key_len = 1 + protobuf::varint_len(key.len() as u64) + key.len();
         let value_len = 1 + protobuf::varint_len(len as u64) + len;
-        if !self.keys.is_new(key, self.out) {
+        let Some(fingerprint) = self.keys.admit(key, self.out) else {
             return false;
-        }
+        };
         protobuf::length(self.out, self.field, key_len + value_len);
-        self.keys.write(key, self.out);
+        self.keys.write(key, fingerprint, self.out);
         protobuf::length(self.out, field::VALUE, len);
         true
     }
@@ -125,11 +125,11 @@ impl<'a> Attributes<'a> {
     /// Like [`begin`](Self::begin), with a value whose length is not known.
     fn nested(&mut self, key: Key<'_>, write: impl FnOnce(&mut Vec<u8>)) {
         let Self { out, field, keys } = self;
-        if !keys.is_new(key, out) {
+        let Some(fingerprint) = keys.admit(key, out) else {
             return;
-        }
+        };
         protobuf::nested(out, *field, |out| {
-            keys.write(key, out);
+            keys.write(key, fingerprint, out);
             protobuf::nested(out, field::VALUE, write);
         });
     }
@@ -149,17 +149,22 @@ impl Key<'_> {
 
     fn is(self, written: &[u8]) -> bool {
         written.len() == self.len()
-            && written.starts_with(self.prefix.as_bytes())
             && written.ends_with(self.rest.as_bytes())
+            && written.starts_with(self.prefix.as_bytes())
     }
 
-    /// A bit that equal keys share, and most others do not.
-    fn bit(self) -> u64 {
-        let end = self.rest.bytes().rev().chain(self.prefix.bytes().rev()).take(4);
-        let sum = end.fold(self.len(), |sum, byte| {
-            sum.wrapping_mul(31).wrapping_add(byte.into())
-        });
-        1 << (sum % 64)
+    /// A number that equal keys share, and hardly any others: of the length and of bytes near the end, where keys
+    /// differ.
+    fn fingerprint(self) -> u32 {
+        let (prefix, rest) = (self.prefix.as_bytes(), self.rest.as_bytes());
+        let from_end = |at: usize| {
+            let byte = match at.checked_sub(rest.len()) {
+                None => rest.iter().rev().nth(at),
+                Some(at) => prefix.iter().rev().nth(at),
+            };
+            byte.copied().unwrap_or_default()
+        };
+        u32::from_le_bytes([self.len() as u8, from_end(0), from_end(2), from_end(5)])
     }
 }
 
@@ -178,33 +183,43 @@ impl<'a> From<(&'a str, &'a str)> for Key<'a> {
     }
 }
 
-/// The keys of a list: where each stands in the body.
+/// The keys of a list: the fingerprint of each, and where it stands in the body.
 #[derive(Default)]
 struct Keys {
-    /// The bits of all of them: a key whose bit is not here is new.
+    /// A bit for each fingerprint: a key whose bit is not here is new.
     bits: u64,
-    places: SmallVec<[(usize, usize); 32]>,
+    places: SmallVec<[(u32, usize, usize); 32]>,
 }
 
 impl Keys {
-    /// Whether a key may be written: it is not empty and not there.
-    fn is_new(&self, key: Key<'_>, out: &[u8]) -> bool {
+    /// The fingerprint of a key that may be written, since it is not empty and not there.
+    fn admit(&self, key: Key<'_>, out: &[u8]) -> Option<u32> {
+        let fingerprint = key.fingerprint();
         let taken = || {
-            self.places
-                .iter()
-                .any(|(from, to)| out.get(*from..*to).is_some_and(|written| key.is(written)))
+            // The body is looked at last: reading what was just written is slow.
+            let alike = self.places.iter().filter(|(known, ..)| *known == fingerprint);
+            let mut written = alike.filter_map(|(_, from, to)| out.get(*from..*to));
+            written.any(|written| key.is(written))
         };
-        key.len() > 0 && (self.bits & key.bit() == 0 || !taken())
+        let is_new = key.len() > 0 && (self.bits & bit(fingerprint) == 0 || !taken());
+        is_new.then_some(fingerprint)
     }
 
-    fn write(&mut self, key: Key<'_>, out: &mut Vec<u8>) {
+    fn write(&mut self, key: Key<'_>, fingerprint: u32, out: &mut Vec<u8>) {
         protobuf::length(out, field::KEY, key.len());
         let from = out.len();
-        out.extend_from_slice(key.prefix.as_bytes());
+        if !key.prefix.is_empty() {
+            out.extend_from_slice(key.prefix.as_bytes());
+        }
         out.extend_from_slice(key.rest.as_bytes());
-        self.bits |= key.bit();
-        self.places.push((from, out.len()));
+        self.bits |= bit(fingerprint);
+        self.places.push((fingerprint, from, out.len()));
     }
+}
+
+fn bit(fingerprint: u32) -> u64 {
+    // Spread by the golden ratio; the upper six bits are the best mixed.
+    1 << (fingerprint.wrapping_mul(0x9e37_79b1) >> 26)
 }
 
 /// Field numbers, message by message.

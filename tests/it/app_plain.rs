@@ -1,21 +1,112 @@
-//! A program by somebody who knows `tracing` and nothing of Langfuse, unchanged.
+//! A program by somebody who knows `tracing` and nothing of Langfuse, unchanged: what both backends are told of it.
 
+#[allow(
+    unreachable_pub,
+    clippy::semicolon_if_nothing_returned,
+    reason = "the fixture is a program of its own"
+)]
 #[path = "../fixtures/app_plain.rs"]
-#[allow(unreachable_pub, reason = "the fixture is a program of its own")]
 mod app;
 
-use tracing_llm::testing::Capture;
+use std::time::Duration;
 
-#[test]
-fn its_tree_has_every_fact() {
-    let capture = Capture::new();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .start_paused(true)
+use tracing::dispatcher;
+use tracing_llm::{Guard, Langfuse, Otlp};
+use tracing_subscriber::layer::SubscriberExt;
+
+use crate::support::jaeger::{self, Jaeger};
+use crate::support::receiver::Receiver;
+use crate::support::{facts, rows};
+
+const EXPECTED: &str = include_str!("../fixtures/app_plain.expected.txt");
+
+/// Runs the program with both destinations and flushes.
+fn run(langfuse: &str, otlp: String) -> Guard {
+    let (layer, llm) = tracing_llm::builder()
+        .langfuse(Langfuse::new(Receiver::PUBLIC_KEY, Receiver::SECRET_KEY).base_url(langfuse))
+        .otlp_to(Otlp::new(otlp))
+        .service_name("app")
         .build()
         .unwrap();
-    capture.run(|| runtime.block_on(app::run()));
-    println!("{}", capture.tree());
-    println!("{}", capture.whole_tree());
-    println!("{:?}", capture.lines());
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap();
+    let subscriber = tracing_subscriber::registry().with(layer);
+    dispatcher::with_default(&dispatcher::Dispatch::new(subscriber), || {
+        runtime.block_on(app::run());
+    });
+    let report = llm.flush_blocking(Duration::from_secs(20));
+    assert_eq!(report.to_string(), "langfuse 8 sent · otlp 9 sent · 0 lost");
+    llm
+}
+
+#[test]
+fn langfuse_stores_every_fact() {
+    let (langfuse, otlp) = (Receiver::langfuse(), Receiver::otlp());
+    let _llm = run(&langfuse.url(), format!("{}/v1/traces", otlp.url()));
+    let stored = rows::of_requests(&langfuse.requests());
+    assert_eq!(facts::read(&rows::tree(&stored)), facts::read(EXPECTED));
+    let root = stored.iter().find(|row| row.parent.is_none()).unwrap();
+    for row in &stored {
+        // No server hands anything down.
+        assert_eq!(row.trace_name.as_deref(), Some("user_request"), "{}", row.name);
+        assert_eq!(
+            (&row.user, &row.session, &row.tags),
+            (&root.user, &root.session, &root.tags),
+            "{}",
+            row.name
+        );
+        assert_eq!(row.environment, "gd-prod", "{}", row.name);
+        assert_eq!(row.is_root, row.id == root.id, "{}", row.name);
+    }
+}
+
+#[test]
+fn otlp_gets_the_same_spans_under_the_same_ids_and_the_http_span_above_them() {
+    let (langfuse, otlp) = (Receiver::langfuse(), Receiver::otlp());
+    let _llm = run(&langfuse.url(), format!("{}/v1/traces", otlp.url()));
+    let ids = |receiver: &Receiver| {
+        let mut ids: Vec<_> = receiver
+            .spans()
+            .into_iter()
+            .filter(|span| span.name != "request")
+            .map(|span| {
+                (
+                    span.span_id,
+                    span.trace_id,
+                    span.start_time_unix_nano,
+                    span.end_time_unix_nano,
+                    span.name,
+                )
+            })
+            .collect();
+        ids.sort();
+        ids
+    };
+    assert_eq!(ids(&langfuse), ids(&otlp));
+    let spans = otlp.spans();
+    let request = spans.iter().find(|span| span.name == "request").unwrap();
+    let top = spans.iter().find(|span| span.name == "user_request").unwrap();
+    assert_eq!(top.parent_span_id, request.span_id);
+    let noise = ["code.", "thread.", "busy_ns", "idle_ns", "target"];
+    for span in &spans {
+        for attribute in &span.attributes {
+            assert!(
+                !noise.iter().any(|noise| attribute.key.starts_with(noise)),
+                "{}",
+                attribute.key
+            );
+        }
+    }
+}
+
+#[test]
+fn jaeger_gives_the_same_spans_back() {
+    let Some(jaeger) = Jaeger::get() else { return };
+    let langfuse = Receiver::langfuse();
+    let _llm = run(&langfuse.url(), format!("{}/v1/traces", jaeger.otlp_http()));
+    let trace_id = rows::of_requests(&langfuse.requests())[0].trace_id.clone();
+    let spans = jaeger::spans(&jaeger.trace(&trace_id, 9));
+    println!("{}", jaeger::tree(&spans));
 }

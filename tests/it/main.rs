@@ -6,12 +6,16 @@
     reason = "tests may say what they expect; clippy.toml only knows it of `#[test]` functions, not of their helpers"
 )]
 
+mod agent_run;
 mod app_plain;
 mod content;
+mod delivery;
 mod ends;
 mod jaeger_harness;
 mod neighbours;
 mod outcome;
+mod receiver;
+mod setup;
 mod signatures;
 mod soup;
 mod support;

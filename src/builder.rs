@@ -1,0 +1,305 @@
+//! Wires the rooms together: destinations, the pipeline, the layer.
+
+mod destination;
+mod plan;
+
+use std::fmt;
+use std::io::IsTerminal as _;
+use std::time::Duration;
+
+use tracing::{Dispatch, Metadata};
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::layer::{Filter, SubscriberExt};
+
+pub use destination::{Langfuse, Otlp};
+
+use crate::clock::Clock;
+use crate::diag::Diagnostics;
+use crate::env::Variables;
+use crate::error::{Error, Kind};
+use crate::export::{Exporter, Scope};
+use crate::id::Ids;
+use crate::layer::{LlmLayer, Settings};
+use crate::model::{Value, ValueRef};
+use crate::pipeline::{self, Guard, Pipeline};
+
+/// Observes this program, by its environment: `builder().from_env().init()`.
+///
+/// It installs a global subscriber with two layers: log lines on stderr, which `RUST_LOG` filters (when it is not
+/// set: INFO, without what functions return), and this crate's, which it does not. Destinations come from `LANGFUSE_*` and `OTEL_*`; with none of them
+/// the traces are shown on stderr.
+///
+/// # Errors
+///
+/// The process has a global subscriber already. A missing or bad variable is none: it disables what it concerns and
+/// says so in one line.
+pub fn init() -> Result<Guard, Error> {
+    builder().from_env().init()
+}
+
+/// The layer for a subscriber of one's own, by the environment: `builder().from_env().build()`.
+///
+/// ```
+/// use tracing_subscriber::layer::SubscriberExt;
+///
+/// # fn main() -> Result<(), tracing_llm::Error> {
+/// let (layer, llm) = tracing_llm::layer()?;
+/// let subscriber = tracing_subscriber::registry().with(layer);
+/// // … and `llm` lives until the end of `main`.
+/// # drop((subscriber, llm));
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+///
+/// The worker's thread cannot be started.
+pub fn layer() -> Result<(LlmLayer, Guard), Error> {
+    builder().from_env().build()
+}
+
+/// A layer and its pipeline, to be set up by hand. Without [`from_env`](Builder::from_env) no variable is read.
+pub fn builder() -> Builder {
+    Builder::new()
+}
+
+/// Sets a layer and its pipeline up.
+#[must_use = "nothing is set up before build() or init()"]
+pub struct Builder {
+    langfuse: Vec<Langfuse>,
+    otlp: Vec<Otlp>,
+    console: bool,
+    exporters: Vec<(Box<dyn Exporter>, Scope)>,
+    variables: Option<Variables>,
+    resource: Vec<(String, Value)>,
+    environment: Option<String>,
+    release: Option<String>,
+    level: tracing::Level,
+    plain_names: bool,
+    error_events: bool,
+    capture_content: Option<bool>,
+    queue_bytes: usize,
+    flush_deadline: Duration,
+    diagnostics: Diagnostics,
+}
+
+impl Builder {
+    fn new() -> Self {
+        Self {
+            langfuse: Vec::new(),
+            otlp: Vec::new(),
+            console: false,
+            exporters: Vec::new(),
+            variables: None,
+            resource: Vec::new(),
+            environment: None,
+            release: None,
+            level: tracing::Level::INFO,
+            plain_names: true,
+            error_events: true,
+            capture_content: None,
+            queue_bytes: Pipeline::DEFAULT_QUEUE_BYTES,
+            flush_deadline: Pipeline::DEFAULT_FLUSH_DEADLINE,
+            diagnostics: Diagnostics::stderr(),
+        }
+    }
+
+    /// Reads `LANGFUSE_*` and `OTEL_*`. What the program says by the builder's other methods wins, and destinations
+    /// add up.
+    pub fn from_env(mut self) -> Self {
+        self.variables = Some(Variables::system());
+        self
+    }
+
+    /// Sends to a Langfuse project.
+    pub fn langfuse(mut self, langfuse: Langfuse) -> Self {
+        self.langfuse.push(langfuse);
+        self
+    }
+
+    /// Sends to the OTLP collector of this machine: `http://localhost:4318/v1/traces`, the standard's default.
+    pub fn otlp(self) -> Self {
+        self.otlp_to(Otlp::new("http://localhost:4318/v1/traces"))
+    }
+
+    /// Sends to an OTLP endpoint over HTTP.
+    pub fn otlp_to(mut self, otlp: Otlp) -> Self {
+        self.otlp.push(otlp);
+        self
+    }
+
+    /// Shows every finished trace on stderr, as a tree.
+    pub fn console(mut self) -> Self {
+        self.console = true;
+        self
+    }
+
+    /// Sends to a destination of one's own, which is shown what `scope` says.
+    pub fn exporter(mut self, exporter: impl Exporter, scope: Scope) -> Self {
+        self.exporters.push((Box::new(exporter), scope));
+        self
+    }
+
+    /// The name of the service; it wins over `OTEL_SERVICE_NAME`.
+    pub fn service_name(self, name: impl Into<String>) -> Self {
+        let name = name.into();
+        self.resource("service.name", ValueRef::Text(&name))
+    }
+
+    /// An attribute of the process, shown by OTLP backends and as metadata by Langfuse.
+    pub fn resource(mut self, key: impl Into<String>, value: ValueRef<'_>) -> Self {
+        self.resource.push((key.into(), value.to_value()));
+        self
+    }
+
+    /// The environment of every trace that has none of its own; it wins over `LANGFUSE_TRACING_ENVIRONMENT`. Langfuse
+    /// knows lower-case letters, digits, `-` and `_`, at most 40 of them, not beginning with `langfuse`.
+    pub fn environment(mut self, environment: impl Into<String>) -> Self {
+        self.environment = Some(environment.into());
+        self
+    }
+
+    /// The release of the program; it wins over `LANGFUSE_RELEASE`.
+    pub fn release(mut self, release: impl Into<String>) -> Self {
+        self.release = Some(release.into());
+        self
+    }
+
+    /// Records spans and events from this level up; INFO when it is not set. Whatever `RUST_LOG` says.
+    pub fn level(mut self, level: tracing::Level) -> Self {
+        self.level = level;
+        self
+    }
+
+    /// Whether obvious field names (`model`, `prompt`, `user_id`, …) mean what they say. They do; without them only
+    /// `gen_ai.*`, `langfuse.*`, `otel.*`, `user.id` and `session.id` do.
+    pub fn plain_names(mut self, understood: bool) -> Self {
+        self.plain_names = understood;
+        self
+    }
+
+    /// Whether an event at ERROR makes the span around it one that failed. It does.
+    pub fn error_events(mut self, count: bool) -> Self {
+        self.error_events = count;
+        self
+    }
+
+    /// Whether OTLP backends are sent content: inputs, outputs, arguments, and any value over 200 bytes. They are not,
+    /// unless this says so or `OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT` is `true`. Langfuse is, since that
+    /// is what it is for.
+    pub fn capture_content(mut self, capture: bool) -> Self {
+        self.capture_content = Some(capture);
+        self
+    }
+
+    /// How many bytes of finished observations wait for the worker, and for each destination, at most: 32 MiB. What
+    /// comes then is dropped and counted.
+    pub fn queue_bytes(mut self, bytes: usize) -> Self {
+        self.queue_bytes = bytes;
+        self
+    }
+
+    /// How long [`Pipeline::flush`] waits at most: 30 s.
+    pub fn flush_deadline(mut self, deadline: Duration) -> Self {
+        self.flush_deadline = deadline;
+        self
+    }
+
+    /// Who is told, in one line, of what goes wrong; stderr when it is not set. Never called from inside a span
+    /// callback's lock, and never through `tracing`.
+    pub fn on_diagnostic(mut self, say: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        self.diagnostics = Diagnostics::new(say);
+        self
+    }
+
+    /// Builds the layer and starts the pipeline.
+    ///
+    /// # Errors
+    ///
+    /// A value given to the builder cannot be used, or the worker's thread cannot be started.
+    pub fn build(self) -> Result<(LlmLayer, Guard), Error> {
+        let settings = pipeline::Settings {
+            queue_bytes: self.queue_bytes,
+            queue_count: None,
+            flush_deadline: self.flush_deadline,
+        };
+        if settings.queue_bytes == 0 {
+            return Err(Error::new(
+                Kind::InvalidValue,
+                "a queue of 0 bytes would drop everything",
+            ));
+        }
+        let (diagnostics, level) = (self.diagnostics.clone(), self.level);
+        let (plain_names, error_events) = (self.plain_names, self.error_events);
+        let lanes = plan::lanes(self)?;
+        let observes = !lanes.is_empty();
+        let (sink, guard) = pipeline::start(&settings, lanes, diagnostics.clone())?;
+        if !observes {
+            return Ok((LlmLayer::disabled(level), guard));
+        }
+        let layer = LlmLayer::new(Settings {
+            sink,
+            clock: Clock::system(),
+            ids: Ids::Random,
+            diagnostics,
+            level,
+            plain_names,
+            error_events,
+        });
+        Ok((layer, guard))
+    }
+
+    /// Builds the layer, starts the pipeline and installs both as the global subscriber, beside log lines on stderr
+    /// that `RUST_LOG` filters. When it is not set, or without feature `env-filter`, they are shown from INFO up, but
+    /// for what functions return: the traces show that.
+    ///
+    /// # Errors
+    ///
+    /// As [`build`](Self::build); or the process has a global subscriber already.
+    pub fn init(self) -> Result<Guard, Error> {
+        use tracing_subscriber::Layer as _;
+
+        let (layer, guard) = self.build()?;
+        let plain = std::env::var_os("NO_COLOR").is_some_and(|no| !no.is_empty());
+        let lines = tracing_subscriber::fmt::layer()
+            .with_writer(std::io::stderr)
+            .with_ansi(!plain && std::io::stderr().is_terminal())
+            .with_filter(log_filter());
+        let subscriber = tracing_subscriber::registry().with(lines).with(layer);
+        tracing::dispatcher::set_global_default(Dispatch::new(subscriber)).map_err(|source| {
+            let message =
+                "a global subscriber is already set: add tracing_llm::layer() to it instead of init()";
+            Error::new(Kind::AlreadyInitialized, message).because(source)
+        })?;
+        Ok(guard)
+    }
+}
+
+/// Which log lines `init()` shows: what `RUST_LOG` says; without it, those from INFO up but for what functions return,
+/// which the traces show.
+fn log_filter<S: 'static>() -> Box<dyn Filter<S> + Send + Sync> {
+    #[cfg(feature = "env-filter")]
+    if std::env::var_os("RUST_LOG").is_some_and(|directives| !directives.is_empty()) {
+        return Box::new(tracing_subscriber::EnvFilter::from_default_env());
+    }
+    let is_return = |metadata: &Metadata<'_>| {
+        let mut fields = metadata.fields().iter();
+        metadata.is_event()
+            && fields.next().is_some_and(|field| field.name() == "return")
+            && fields.next().is_none()
+    };
+    let shown =
+        move |metadata: &Metadata<'_>| *metadata.level() <= tracing::Level::INFO && !is_return(metadata);
+    Box::new(filter_fn(shown).with_max_level_hint(tracing::Level::INFO))
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("langfuse", &self.langfuse)
+            .field("otlp", &self.otlp)
+            .field("console", &self.console)
+            .field("level", &self.level)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,109 @@
+//! What a server answered.
+
+use std::time::{Duration, SystemTime};
+
+use reqwest::StatusCode;
+use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderValue, RETRY_AFTER};
+
+/// An answer, with as much of its body as was asked for.
+#[derive(Clone, Debug)]
+pub(crate) struct Response {
+    /// What it says in short.
+    pub(crate) status: StatusCode,
+    /// How long the server asks to wait; at most [`LONGEST_WAIT`].
+    pub(crate) retry_after: Option<Duration>,
+    /// What sort of body it has.
+    pub(crate) content_type: Option<String>,
+    /// The body, perhaps cut.
+    pub(crate) body: Vec<u8>,
+}
+
+/// A server that asks for more is asked again after this time: a try costs less than what a lane loses meanwhile.
+pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(300);
+
+impl Response {
+    /// The answer with this status, these headers and as much of the body as was read.
+    pub(crate) fn new(status: StatusCode, headers: &HeaderMap, body: Vec<u8>) -> Self {
+        let content_type = headers.get(CONTENT_TYPE).and_then(text);
+        Self {
+            status,
+            retry_after: retry_after(headers, SystemTime::now()),
+            content_type: content_type.map(str::to_owned),
+            body,
+        }
+    }
+}
+
+/// Seconds, or a date, which is read by the server's own clock where it shows it.
+fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    let value = headers.get(RETRY_AFTER).and_then(text)?.trim();
+    let wait = match value.parse::<f64>() {
+        Ok(seconds) if seconds.is_nan() => return None,
+        Ok(seconds) => Duration::try_from_secs_f64(seconds.clamp(0.0, LONGEST_WAIT.as_secs_f64())).ok()?,
+        Err(_) => {
+            let then = httpdate::parse_http_date(value).ok()?;
+            let servers = headers.get(DATE).and_then(text);
+            let now = servers
+                .and_then(|date| httpdate::parse_http_date(date).ok())
+                .unwrap_or(now);
+            // A date that has passed asks for no wait.
+            then.duration_since(now).unwrap_or_default()
+        }
+    };
+    Some(wait.min(LONGEST_WAIT))
+}
+
+/// The value of a header, if it is text.
+fn text(value: &HeaderValue) -> Option<&str> {
+    value.to_str().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retry_after_has_two_forms_and_a_limit() {
+        let now = httpdate::parse_http_date("Tue, 24 Nov 2026 12:00:00 GMT").unwrap();
+        let table = [
+            ("7", Some(7)),
+            (" 0 ", Some(0)),
+            ("-5", Some(0)),
+            ("86400", Some(300)),
+            ("inf", Some(300)),
+            ("Tue, 24 Nov 2026 12:00:30 GMT", Some(30)),
+            ("Tue, 24 Nov 2026 11:59:00 GMT", Some(0)),
+            ("Wed, 25 Nov 2026 12:00:00 GMT", Some(300)),
+            ("soon", None),
+            ("NaN", None),
+            ("", None),
+        ];
+        for (value, seconds) in table {
+            let headers = [(RETRY_AFTER, HeaderValue::from_static(value))]
+                .into_iter()
+                .collect();
+            assert_eq!(
+                retry_after(&headers, now),
+                seconds.map(Duration::from_secs),
+                "{value}"
+            );
+        }
+        assert_eq!(retry_after(&HeaderMap::new(), now), None);
+    }
+
+    #[test]
+    fn a_date_is_read_by_the_servers_clock() {
+        let headers = [
+            (DATE, HeaderValue::from_static("Mon, 05 Jan 2015 08:00:00 GMT")),
+            (
+                RETRY_AFTER,
+                HeaderValue::from_static("Mon, 05 Jan 2015 08:00:09 GMT"),
+            ),
+        ];
+        let headers = headers.into_iter().collect();
+        assert_eq!(
+            retry_after(&headers, SystemTime::now()),
+            Some(Duration::from_secs(9))
+        );
+    }
+}

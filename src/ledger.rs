@@ -1,0 +1,330 @@
+//! The books of delivery: what became of every observation, for every destination.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// What became of every observation since the start, for each destination.
+///
+/// An observation is in exactly one place at a time, so for every destination, always:
+/// `offered = exported + failed + dropped + queued`.
+///
+/// ```text
+/// langfuse: 10 offered = 7 exported + 1 failed + 0 dropped + 2 queued
+/// otlp: 12 offered = 12 exported + 0 failed + 0 dropped + 0 queued, 4 sent again
+/// 1 open, 3 redacted
+/// ```
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+#[non_exhaustive]
+pub struct Ledger {
+    accounts: Vec<Account>,
+    open: u64,
+    redacted: u64,
+}
+
+impl Ledger {
+    pub(crate) fn new(accounts: Vec<Account>, open: u64, redacted: u64) -> Self {
+        Self {
+            accounts,
+            open,
+            redacted,
+        }
+    }
+
+    /// One account for each destination, in the order in which they were opened.
+    #[must_use]
+    pub fn lanes(&self) -> &[Account] {
+        &self.accounts
+    }
+
+    /// The account of the destination with this name.
+    #[must_use]
+    pub fn lane(&self, name: &str) -> Option<&Account> {
+        self.accounts.iter().find(|account| account.name() == name)
+    }
+
+    /// Observations that began and have not ended. They are offered to nobody yet, so no account has them.
+    #[must_use]
+    pub fn open(&self) -> u64 {
+        self.open
+    }
+
+    /// How many texts were taken out because they looked like credentials, before any destination saw them.
+    #[must_use]
+    pub fn redacted(&self) -> u64 {
+        self.redacted
+    }
+}
+
+impl fmt::Display for Ledger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for account in &self.accounts {
+            writeln!(f, "{account}")?;
+        }
+        write!(f, "{} open", self.open)?;
+        if self.redacted > 0 {
+            write!(f, ", {} redacted", self.redacted)?;
+        }
+        Ok(())
+    }
+}
+
+/// What became of the observations that one destination was to be shown. Every number counts observations.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Account {
+    name: Arc<str>,
+    offered: u64,
+    exported: u64,
+    queued: u64,
+    lost: Lost,
+    resent: u64,
+    ambiguous: u64,
+}
+
+/// Those that will not arrive, by reason.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+struct Lost {
+    rejected: u64,
+    too_large: u64,
+    panicked: u64,
+    full: u64,
+    shutdown: u64,
+}
+
+/// Why an observation does not arrive.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Loss {
+    /// The destination said that it will never take it.
+    Rejected,
+    /// The destination found it too large, alone.
+    TooLarge,
+    /// The exporter, or the reading of it, panicked.
+    Panicked,
+    /// There was no room.
+    Full,
+    /// It came after the shutdown, or was not sent when the shutdown's time was over.
+    Shutdown,
+}
+
+/// One step in the life of observations.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Posting {
+    /// One came and is kept.
+    Offered,
+    /// One came and was not kept.
+    Refused(Loss),
+    /// So many of the kept ones arrived.
+    Exported(usize),
+    /// So many of the kept ones never will.
+    Lost(Loss, usize),
+    /// So many are sent again.
+    Resent(usize),
+    /// Of so many sent nobody knows whether they arrived.
+    Ambiguous(usize),
+}
+
+impl Account {
+    pub(crate) fn new(name: impl Into<Arc<str>>) -> Self {
+        Self {
+            name: name.into(),
+            offered: 0,
+            exported: 0,
+            queued: 0,
+            lost: Lost::default(),
+            resent: 0,
+            ambiguous: 0,
+        }
+    }
+
+    /// Enters a step on both sides. More than are queued cannot leave the queue, so the equation holds whatever comes.
+    pub(crate) fn post(&mut self, posting: Posting) {
+        match posting {
+            Posting::Offered => {
+                self.offered += 1;
+                self.queued += 1;
+            }
+            Posting::Refused(loss) => {
+                self.offered += 1;
+                *self.lost.of(loss) += 1;
+            }
+            Posting::Exported(count) => self.exported += self.leave(count),
+            Posting::Lost(loss, count) => *self.lost.of(loss) += self.leave(count),
+            Posting::Resent(count) => self.resent += count as u64,
+            Posting::Ambiguous(count) => self.ambiguous += count as u64,
+        }
+    }
+
+    fn leave(&mut self, count: usize) -> u64 {
+        let count = self.queued.min(count as u64);
+        self.queued -= count;
+        count
+    }
+
+    /// The name of the destination.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// All that ended and were to be shown here.
+    #[must_use]
+    pub fn offered(&self) -> u64 {
+        self.offered
+    }
+
+    /// The destination took them.
+    #[must_use]
+    pub fn exported(&self) -> u64 {
+        self.exported
+    }
+
+    /// They were sent and will never be taken: rejected, too large alone, or the exporter panicked.
+    #[must_use]
+    pub fn failed(&self) -> u64 {
+        self.lost.rejected + self.lost.too_large + self.lost.panicked
+    }
+
+    /// They were not kept: no room, or the shutdown's time was over. The newest go first.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.lost.full + self.lost.shutdown
+    }
+
+    /// They wait, or are on their way.
+    #[must_use]
+    pub fn queued(&self) -> u64 {
+        self.queued
+    }
+
+    /// Of the failed: the destination refused them.
+    #[must_use]
+    pub fn rejected(&self) -> u64 {
+        self.lost.rejected
+    }
+
+    /// Of the failed: too large, each alone.
+    #[must_use]
+    pub fn too_large(&self) -> u64 {
+        self.lost.too_large
+    }
+
+    /// Of the failed: the exporter panicked.
+    #[must_use]
+    pub fn panicked(&self) -> u64 {
+        self.lost.panicked
+    }
+
+    /// Of the dropped: there was no room.
+    #[must_use]
+    pub fn dropped_full(&self) -> u64 {
+        self.lost.full
+    }
+
+    /// Of the dropped: they came after the shutdown, or were not sent in its time.
+    #[must_use]
+    pub fn dropped_at_shutdown(&self) -> u64 {
+        self.lost.shutdown
+    }
+
+    /// How many were sent again; one that was sent three times counts twice.
+    #[must_use]
+    pub fn resent(&self) -> u64 {
+        self.resent
+    }
+
+    /// How often an observation was sent and no answer came, so that it may have arrived all the same.
+    #[must_use]
+    pub fn ambiguous(&self) -> u64 {
+        self.ambiguous
+    }
+}
+
+impl fmt::Display for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}: {} offered = {} exported + {} failed + {} dropped + {} queued",
+            self.name,
+            self.offered,
+            self.exported,
+            self.failed(),
+            self.dropped(),
+            self.queued
+        )?;
+        if self.resent > 0 {
+            write!(f, ", {} sent again", self.resent)?;
+        }
+        if self.ambiguous > 0 {
+            write!(f, ", {} without an answer", self.ambiguous)?;
+        }
+        Ok(())
+    }
+}
+
+impl Lost {
+    fn of(&mut self, loss: Loss) -> &mut u64 {
+        match loss {
+            Loss::Rejected => &mut self.rejected,
+            Loss::TooLarge => &mut self.too_large,
+            Loss::Panicked => &mut self.panicked,
+            Loss::Full => &mut self.full,
+            Loss::Shutdown => &mut self.shutdown,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn posting() -> impl Strategy<Value = Posting> {
+        let loss = || {
+            prop::sample::select(vec![
+                Loss::Rejected,
+                Loss::TooLarge,
+                Loss::Panicked,
+                Loss::Full,
+                Loss::Shutdown,
+            ])
+        };
+        prop_oneof![
+            3 => Just(Posting::Offered),
+            1 => loss().prop_map(Posting::Refused),
+            1 => (0..5_usize).prop_map(Posting::Exported),
+            1 => (loss(), 0..5_usize).prop_map(|(loss, count)| Posting::Lost(loss, count)),
+            1 => (0..5_usize).prop_map(Posting::Resent),
+            1 => (0..5_usize).prop_map(Posting::Ambiguous),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn the_books_balance_after_every_posting(postings in prop::collection::vec(posting(), 0..100)) {
+            let mut account = Account::new("test");
+            for posting in postings {
+                account.post(posting);
+                let placed = account.exported() + account.failed() + account.dropped() + account.queued();
+                prop_assert_eq!(account.offered(), placed);
+            }
+        }
+    }
+
+    #[test]
+    fn it_reads_as_an_equation() {
+        let mut account = Account::new("otlp");
+        account.post(Posting::Offered);
+        account.post(Posting::Offered);
+        account.post(Posting::Refused(Loss::Full));
+        account.post(Posting::Resent(2));
+        account.post(Posting::Exported(1));
+        let ledger = Ledger::new(vec![account], 4, 1);
+        assert_eq!(
+            ledger.to_string(),
+            "otlp: 3 offered = 1 exported + 0 failed + 1 dropped + 1 queued, 2 sent again\n4 open, 1 redacted"
+        );
+        assert_eq!(ledger.lane("otlp").map(Account::dropped_full), Some(1));
+        assert!(ledger.lane("langfuse").is_none());
+    }
+}

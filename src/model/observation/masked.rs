@@ -1,0 +1,73 @@
+//! Texts of an observation replaced, before anything is shown.
+
+use std::sync::Arc;
+
+use crate::field::Role;
+use crate::model::{Observation, TextForm, Value, ValueRef};
+
+/// What became of a text that was shown to a mask.
+pub(crate) enum Masked {
+    Untouched,
+    /// The text with marks in it.
+    Inside(String),
+    /// A mark alone.
+    Whole(&'static str),
+}
+
+impl Observation {
+    /// Shows every text that can be content or metadata to `mask`, with the name of its field. What it answers stands
+    /// in place of the text, in the same form, unless the whole value was taken.
+    pub(crate) fn mask(&mut self, mut mask: impl FnMut(Option<&str>, &str) -> Masked) {
+        for index in 0..self.recorded.fields.entries().len() {
+            let Some(entry) = self.recorded.fields.entries().get(index) else {
+                break;
+            };
+            let (text, form) = match self.recorded.fields.value(entry) {
+                ValueRef::Text(text) | ValueRef::Debug(text) => (text, TextForm::Text),
+                ValueRef::Json(text) => (text, TextForm::Json),
+                ValueRef::Error(text) => (text, TextForm::Error),
+                _ => continue,
+            };
+            // A name that says something else of its value is no credential's.
+            let named = matches!(entry.head.role, Role::None | Role::Metadata);
+            let name = named.then(|| self.recorded.names(entry).0);
+            match mask(name, text) {
+                Masked::Untouched => {}
+                Masked::Inside(masked) => self.recorded.fields.rewrite(index, form, &masked),
+                Masked::Whole(mark) => self.recorded.fields.rewrite(index, TextForm::Text, mark),
+            }
+        }
+        if let Some(message) = &self.reading.status_message {
+            if let Masked::Inside(masked) = mask(None, message) {
+                self.reading.status_message = Some(masked);
+            }
+        }
+        self.mask_trace(mask);
+    }
+
+    fn mask_trace(&mut self, mut mask: impl FnMut(Option<&str>, &str) -> Masked) {
+        let metadata = self.recorded.trace.metadata.iter().enumerate();
+        let masked: Vec<_> = metadata
+            .filter_map(
+                |(index, (key, value))| match mask(Some(key), value.as_ref().as_str()?) {
+                    Masked::Untouched => None,
+                    Masked::Inside(masked) => Some((index, masked)),
+                    Masked::Whole(mark) => Some((index, mark.to_owned())),
+                },
+            )
+            .collect();
+        if masked.is_empty() {
+            return;
+        }
+        let trace = Arc::make_mut(&mut self.recorded.trace);
+        for (index, masked) in masked {
+            if let Some((_, value)) = trace.metadata.get_mut(index) {
+                *value = if let Value::Json(_) = value {
+                    Value::Json(masked)
+                } else {
+                    Value::Text(masked)
+                };
+            }
+        }
+    }
+}

@@ -1,0 +1,464 @@
+//! What the standard variables of OpenTelemetry say about the OTLP exporter.
+
+use std::time::Duration;
+
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::env::{FromEnv, Variables, pairs};
+use crate::error::{Error, Kind};
+use crate::http::Endpoint;
+use crate::otlp::poster::{Compression, Poster};
+
+/// Where an OTLP exporter sends, and how.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct OtlpSettings {
+    /// With the path of the traces.
+    pub(crate) endpoint: Endpoint,
+    /// Sent with every request; never shown.
+    pub(crate) headers: HeaderMap,
+    /// How long a request may take.
+    pub(crate) timeout: Duration,
+    /// Whether bodies are packed.
+    pub(crate) compression: Compression,
+}
+
+/// Which destinations `OTEL_TRACES_EXPORTER` and the endpoints' variables open.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(crate) struct Destinations {
+    /// `OTEL_SDK_DISABLED`: none at all.
+    pub(crate) disabled: bool,
+    /// An OTLP backend.
+    pub(crate) otlp: bool,
+    /// The terminal.
+    pub(crate) console: bool,
+}
+
+impl OtlpSettings {
+    /// OpenTelemetry's own: a collector on this machine.
+    pub(crate) const DEFAULT_ENDPOINT: &str = "http://localhost:4318/v1/traces";
+    /// OpenTelemetry's own.
+    pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
+
+    /// Settings for this endpoint, used as it is, and the defaults for the rest.
+    pub(crate) fn new(endpoint: &str) -> Result<Self, Error> {
+        let endpoint = Endpoint::parse(endpoint)
+            .map_err(|reason| Error::new(Kind::InvalidValue, format!("the OTLP endpoint {reason}")))?;
+        Ok(Self::to(endpoint))
+    }
+
+    /// What the variables say, whether or not they ask for OTLP; `None` when it cannot be.
+    pub(crate) fn from_env(variables: &Variables) -> FromEnv<Option<Self>> {
+        let mut reader = Reader {
+            variables,
+            messages: Vec::new(),
+        };
+        let settings = reader.settings();
+        FromEnv {
+            settings,
+            messages: reader.messages,
+        }
+    }
+
+    /// Makes ready to send.
+    pub(crate) fn poster(self) -> Result<Poster, Error> {
+        Poster::new(self.endpoint, self.headers, self.timeout, self.compression, false)
+    }
+
+    /// The defaults for this endpoint.
+    fn to(endpoint: Endpoint) -> Self {
+        Self {
+            endpoint,
+            headers: HeaderMap::new(),
+            timeout: Self::DEFAULT_TIMEOUT,
+            compression: Compression::None,
+        }
+    }
+}
+
+impl Destinations {
+    /// OTLP is open when an endpoint is set or the exporters' list has it, and never when there is a list without it.
+    pub(crate) fn from_env(variables: &Variables) -> FromEnv<Self> {
+        let mut messages = Vec::new();
+        let mut settings = Self {
+            disabled: is_disabled(variables, &mut messages),
+            otlp: variables.first(&[TRACES_ENDPOINT, ENDPOINT]).is_some(),
+            console: false,
+        };
+        if let Some(list) = variables.get(EXPORTER) {
+            let words: Vec<_> = list
+                .split(',')
+                .map(|word| word.trim().to_ascii_lowercase())
+                .collect();
+            let contains = |name| words.iter().any(|word| word == name);
+            settings.otlp = contains("otlp");
+            settings.console = contains("console");
+            let known = |word: &String| ["otlp", "console", "none", ""].contains(&word.as_str());
+            if !words.iter().all(known) {
+                messages.push(format!(
+                    "{EXPORTER} names more than otlp, console and none: the others are left out"
+                ));
+            }
+        }
+        FromEnv { settings, messages }
+    }
+}
+
+const DISABLED: &str = "OTEL_SDK_DISABLED";
+const EXPORTER: &str = "OTEL_TRACES_EXPORTER";
+const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
+const TRACES_ENDPOINT: &str = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";
+const HEADERS: [&str; 2] = ["OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"];
+const TIMEOUT: [&str; 2] = ["OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT"];
+const COMPRESSION: [&str; 2] = [
+    "OTEL_EXPORTER_OTLP_TRACES_COMPRESSION",
+    "OTEL_EXPORTER_OTLP_COMPRESSION",
+];
+const PROTOCOL: [&str; 2] = [
+    "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL",
+    "OTEL_EXPORTER_OTLP_PROTOCOL",
+];
+
+fn is_disabled(variables: &Variables, messages: &mut Vec<String>) -> bool {
+    let Some(value) = variables.get(DISABLED) else {
+        return false;
+    };
+    let disabled = value.eq_ignore_ascii_case("true");
+    if !disabled && !value.eq_ignore_ascii_case("false") {
+        messages.push(format!(
+            "{DISABLED} is neither true nor false: it counts as false"
+        ));
+    }
+    disabled
+}
+
+/// Reads the variables, the one for traces before the general one, and collects what cannot be used.
+struct Reader<'a> {
+    variables: &'a Variables,
+    messages: Vec<String>,
+}
+
+impl Reader<'_> {
+    fn settings(&mut self) -> Option<OtlpSettings> {
+        if !self.is_http_protobuf() {
+            return None;
+        }
+        let mut settings = OtlpSettings::to(self.endpoint()?);
+        settings.headers = self.headers();
+        settings.timeout = self.timeout();
+        settings.compression = self.compression();
+        Some(settings)
+    }
+
+    fn is_http_protobuf(&mut self) -> bool {
+        let Some((name, value)) = self.variables.first(&PROTOCOL) else {
+            return true;
+        };
+        let (speaks, message) = match value.to_ascii_lowercase().as_str() {
+            "http/protobuf" => return true,
+            "grpc" => (
+                false,
+                "is grpc, which needs the feature `grpc` of tracing-llm: no traces go to OTLP",
+            ),
+            "http/json" => (
+                false,
+                "is http/json, which tracing-llm does not write; http/protobuf it does: no traces go to OTLP",
+            ),
+            _ => (
+                true,
+                "is none of http/protobuf, grpc and http/json: http/protobuf is used",
+            ),
+        };
+        self.messages.push(format!("{name} {message}"));
+        speaks
+    }
+
+    /// The one for traces is used as it is; the general one is the base of all signals.
+    fn endpoint(&mut self) -> Option<Endpoint> {
+        let found = self.variables.first(&[TRACES_ENDPOINT, ENDPOINT]);
+        let (name, text) = found.unwrap_or((TRACES_ENDPOINT, OtlpSettings::DEFAULT_ENDPOINT.to_owned()));
+        match Endpoint::parse(&text) {
+            Ok(base) if name == ENDPOINT => Some(base.join("v1/traces")),
+            Ok(endpoint) => Some(endpoint),
+            Err(reason) => {
+                self.messages
+                    .push(format!("{name} {reason}: no traces go to OTLP"));
+                None
+            }
+        }
+    }
+
+    fn headers(&mut self) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        let Some((variable, list)) = self.variables.first(&HEADERS) else {
+            return headers;
+        };
+        let mut bad = 0;
+        for entry in pairs(&list) {
+            let header = entry.and_then(|(name, value)| {
+                let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
+                let mut value = HeaderValue::from_str(&value).ok()?;
+                value.set_sensitive(true);
+                Some((name, value))
+            });
+            match header {
+                Some((name, value)) => drop(headers.insert(name, value)),
+                None => bad += 1,
+            }
+        }
+        if bad > 0 {
+            let (entries, are) = if bad == 1 {
+                ("entry", "it is")
+            } else {
+                ("entries", "they are")
+            };
+            self.messages.push(format!(
+                "{variable} has {bad} {entries} that cannot be read as name=value: {are} left out"
+            ));
+        }
+        headers
+    }
+
+    fn timeout(&mut self) -> Duration {
+        let Some((name, value)) = self.variables.first(&TIMEOUT) else {
+            return OtlpSettings::DEFAULT_TIMEOUT;
+        };
+        match value.parse() {
+            Ok(millis) if millis > 0 => Duration::from_millis(millis),
+            _ => {
+                self.messages.push(format!(
+                    "{name} is not a whole number of milliseconds above 0: {} is used",
+                    OtlpSettings::DEFAULT_TIMEOUT.as_millis()
+                ));
+                OtlpSettings::DEFAULT_TIMEOUT
+            }
+        }
+    }
+
+    fn compression(&mut self) -> Compression {
+        let Some((name, value)) = self.variables.first(&COMPRESSION) else {
+            return Compression::None;
+        };
+        match value.to_ascii_lowercase().as_str() {
+            "gzip" => Compression::Gzip,
+            "none" => Compression::None,
+            _ => {
+                self.messages
+                    .push(format!("{name} is neither gzip nor none: none is used"));
+                Compression::None
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Pairs<'a> = &'a [(&'a str, &'a str)];
+    type Lines<'a> = &'a [&'a str];
+
+    #[test]
+    fn variables_become_settings_or_one_line_each() {
+        let table: [(Pairs<'_>, Option<&str>, Lines<'_>); 20] = [
+            (&[], Some("http://localhost:4318/v1/traces [] 10s None"), &[]),
+            (
+                &[(ENDPOINT, "http://jaeger:4318")],
+                Some("http://jaeger:4318/v1/traces [] 10s None"),
+                &[],
+            ),
+            (
+                &[(ENDPOINT, "\"https://otlp.example/base/\"")],
+                Some("https://otlp.example/base/v1/traces [] 10s None"),
+                &[],
+            ),
+            (
+                &[(TRACES_ENDPOINT, "http://jaeger:4318")],
+                Some("http://jaeger:4318/ [] 10s None"),
+                &[],
+            ),
+            (
+                &[(ENDPOINT, "http://a"), (TRACES_ENDPOINT, "http://b/in")],
+                Some("http://b/in [] 10s None"),
+                &[],
+            ),
+            (
+                &[(ENDPOINT, "http://a"), (TRACES_ENDPOINT, " ")],
+                Some("http://a/v1/traces [] 10s None"),
+                &[],
+            ),
+            (
+                &[(ENDPOINT, "localhost:4318")],
+                None,
+                &["OTEL_EXPORTER_OTLP_ENDPOINT has no http:// or https:// in front: no traces go to OTLP"],
+            ),
+            (
+                &[(TRACES_ENDPOINT, "grpc://jaeger:4317")],
+                None,
+                &[
+                    "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT begins neither with http:// nor with https://: no traces go to OTLP",
+                ],
+            ),
+            (
+                &[(ENDPOINT, "http://jaeger:port")],
+                None,
+                &["OTEL_EXPORTER_OTLP_ENDPOINT is not a URL: no traces go to OTLP"],
+            ),
+            (
+                &[(PROTOCOL[1], "grpc"), (ENDPOINT, "bad"), (TIMEOUT[1], "bad")],
+                None,
+                &[
+                    "OTEL_EXPORTER_OTLP_PROTOCOL is grpc, which needs the feature `grpc` of tracing-llm: no traces go to OTLP",
+                ],
+            ),
+            (
+                &[(PROTOCOL[1], "grpc"), (PROTOCOL[0], "HTTP/protobuf")],
+                Some("http://localhost:4318/v1/traces [] 10s None"),
+                &[],
+            ),
+            (
+                &[(PROTOCOL[0], "http/json")],
+                None,
+                &[
+                    "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL is http/json, which tracing-llm does not write; http/protobuf it does: \
+                     no traces go to OTLP",
+                ],
+            ),
+            (
+                &[(PROTOCOL[1], "thrift")],
+                Some("http://localhost:4318/v1/traces [] 10s None"),
+                &[
+                    "OTEL_EXPORTER_OTLP_PROTOCOL is none of http/protobuf, grpc and http/json: http/protobuf is used",
+                ],
+            ),
+            (
+                &[(HEADERS[1], "Authorization=Bearer%20abc==, x-tenant = t 1 ,")],
+                Some("http://localhost:4318/v1/traces [authorization=Bearer abc== x-tenant=t 1] 10s None"),
+                &[],
+            ),
+            (
+                &[(HEADERS[1], "a=1"), (HEADERS[0], "b=2,b=3")],
+                Some("http://localhost:4318/v1/traces [b=3] 10s None"),
+                &[],
+            ),
+            (
+                &[(HEADERS[1], "Authorization: Basic secret,x=1")],
+                Some("http://localhost:4318/v1/traces [x=1] 10s None"),
+                &["OTEL_EXPORTER_OTLP_HEADERS has 1 entry that cannot be read as name=value: it is left out"],
+            ),
+            (
+                &[(HEADERS[0], "no,two words=v,x=%0Aline,=v")],
+                Some("http://localhost:4318/v1/traces [] 10s None"),
+                &[
+                    "OTEL_EXPORTER_OTLP_TRACES_HEADERS has 4 entries that cannot be read as name=value: they are left out",
+                ],
+            ),
+            (
+                &[(TIMEOUT[1], "2500"), (COMPRESSION[1], "GZIP")],
+                Some("http://localhost:4318/v1/traces [] 2.5s Gzip"),
+                &[],
+            ),
+            (
+                &[(TIMEOUT[0], "10s"), (COMPRESSION[0], "zstd")],
+                Some("http://localhost:4318/v1/traces [] 10s None"),
+                &[
+                    "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT is not a whole number of milliseconds above 0: 10000 is used",
+                    "OTEL_EXPORTER_OTLP_TRACES_COMPRESSION is neither gzip nor none: none is used",
+                ],
+            ),
+            (
+                &[(TIMEOUT[1], "0"), (COMPRESSION[1], "none")],
+                Some("http://localhost:4318/v1/traces [] 10s None"),
+                &["OTEL_EXPORTER_OTLP_TIMEOUT is not a whole number of milliseconds above 0: 10000 is used"],
+            ),
+        ];
+        for (variables, settings, messages) in table {
+            let read = OtlpSettings::from_env(&Variables::from_pairs(variables.iter().copied()));
+            assert_eq!(
+                read.settings.as_ref().map(shown).as_deref(),
+                settings,
+                "{variables:?}"
+            );
+            assert_eq!(read.messages, messages, "{variables:?}");
+        }
+    }
+
+    #[test]
+    fn who_asks_for_what() {
+        let open = |otlp, console| Destinations {
+            disabled: false,
+            otlp,
+            console,
+        };
+        let disabled = |otlp| Destinations {
+            disabled: true,
+            otlp,
+            console: false,
+        };
+        let table: [(Pairs<'_>, Destinations, Lines<'_>); 15] = [
+            (&[], open(false, false), &[]),
+            (&[(ENDPOINT, "http://a")], open(true, false), &[]),
+            (&[(TRACES_ENDPOINT, "http://a")], open(true, false), &[]),
+            (&[(EXPORTER, "otlp")], open(true, false), &[]),
+            (&[(EXPORTER, "OTLP, console")], open(true, true), &[]),
+            (&[(EXPORTER, "console")], open(false, true), &[]),
+            (&[(EXPORTER, "none")], open(false, false), &[]),
+            (&[(EXPORTER, ""), (ENDPOINT, "http://a")], open(true, false), &[]),
+            (
+                &[(EXPORTER, "none"), (ENDPOINT, "http://a")],
+                open(false, false),
+                &[],
+            ),
+            (
+                &[(EXPORTER, "console"), (ENDPOINT, "http://a")],
+                open(false, true),
+                &[],
+            ),
+            (
+                &[(EXPORTER, "otlp,zipkin")],
+                open(true, false),
+                &["OTEL_TRACES_EXPORTER names more than otlp, console and none: the others are left out"],
+            ),
+            (&[(DISABLED, "True"), (ENDPOINT, "http://a")], disabled(true), &[]),
+            (&[(DISABLED, "false")], open(false, false), &[]),
+            (&[(DISABLED, " ")], open(false, false), &[]),
+            (
+                &[(DISABLED, "1")],
+                open(false, false),
+                &["OTEL_SDK_DISABLED is neither true nor false: it counts as false"],
+            ),
+        ];
+        for (variables, settings, messages) in table {
+            let read = Destinations::from_env(&Variables::from_pairs(variables.iter().copied()));
+            assert_eq!(read.settings, settings, "{variables:?}");
+            assert_eq!(read.messages, messages, "{variables:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_secret_is_shown() {
+        let variables = Variables::from_pairs([
+            (ENDPOINT, "https://user:planted@h/?key=planted"),
+            (HEADERS[1], "authorization=planted,broken planted"),
+        ]);
+        let read = OtlpSettings::from_env(&variables);
+        let shown = format!("{read:?} {:?}", read.settings.clone().unwrap().poster());
+        assert!(!shown.contains("planted"), "{shown}");
+        assert_eq!(read.settings.unwrap().headers["authorization"], "planted");
+    }
+
+    fn shown(settings: &OtlpSettings) -> String {
+        let mut headers: Vec<_> = settings
+            .headers
+            .iter()
+            .map(|(name, value)| format!("{name}={}", value.to_str().unwrap()))
+            .collect();
+        headers.sort();
+        format!(
+            "{} [{}] {:?} {:?}",
+            settings.endpoint,
+            headers.join(" "),
+            settings.timeout,
+            settings.compression
+        )
+    }
+}

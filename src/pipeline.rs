@@ -1,0 +1,361 @@
+//! From finished observations to their destinations: the queue, the worker and its lanes, and the two handles that a
+//! user holds of them.
+
+mod attempt;
+mod backoff;
+mod lane;
+mod posts;
+mod queue;
+mod report;
+mod worker;
+
+use std::fmt;
+use std::ops::Deref;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tokio::runtime::Runtime;
+use tokio::sync::mpsc::unbounded_channel;
+use tokio::sync::oneshot;
+
+use crate::diag::Diagnostics;
+use crate::error::{Error, Kind};
+use crate::export::{Exporter, Scope};
+use crate::id::Ids;
+use crate::ledger::{Account, Ledger};
+use crate::model::Lanes;
+use crate::sink;
+
+use self::backoff::Backoff;
+use self::lane::{Lane, Plan};
+use self::posts::{Post, Posts};
+use self::queue::Bounds;
+pub(crate) use self::queue::Queue;
+pub use self::report::{FlushReport, LaneReport};
+use self::worker::{Flush, Message, Reply, Worker};
+
+/// The delivery of observations: flush it, shut it down, ask what became of them. Clones are handles to the same.
+#[derive(Clone)]
+pub struct Pipeline {
+    queue: Arc<Queue>,
+    flush_deadline: Duration,
+}
+
+/// The owner of the pipeline: as long as it lives, observations are delivered.
+///
+/// Dropped, it sends what has ended, for at most [`Guard::DROP_DEADLINE`], and ends the worker; after a shutdown it
+/// does nothing. Keep it in a variable with a name until the end of `main`: `let (layer, _) = …` drops it at once.
+///
+/// All else is on [`Pipeline`], to which it derefs and which can be cloned.
+#[must_use = "dropped, it ends the delivery: keep it in a variable until the end of `main`"]
+pub struct Guard {
+    pipeline: Pipeline,
+}
+
+/// What holds for the whole pipeline.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    /// So many bytes are kept in the queue, and in each lane.
+    pub(crate) queue_bytes: usize,
+    /// So many observations are kept in the queue, and in each lane.
+    pub(crate) queue_count: Option<usize>,
+    /// How long [`Pipeline::flush`] waits.
+    pub(crate) flush_deadline: Duration,
+}
+
+/// One destination and how it is served.
+pub(crate) struct LaneSpec {
+    /// Its name in reports and lines.
+    pub(crate) name: String,
+    /// What sends.
+    pub(crate) exporter: Box<dyn Exporter>,
+    /// Which spans it is shown.
+    pub(crate) scope: Scope,
+    /// So many observations are a full batch, which is sent at once.
+    pub(crate) batch: usize,
+    /// And so many bytes.
+    pub(crate) batch_bytes: usize,
+    /// A batch that is not full is sent after this long; zero is at once.
+    pub(crate) interval: Duration,
+    /// An attempt that takes longer is given up and made again.
+    pub(crate) timeout: Duration,
+}
+
+/// Starts the worker with its lanes. What comes back first is where the layer puts what has ended.
+pub(crate) fn start(
+    settings: &Settings,
+    lanes: Vec<LaneSpec>,
+    diagnostics: Diagnostics,
+) -> Result<(Arc<Queue>, Guard), Error> {
+    if lanes.len() > Lanes::MAX {
+        let message = format!("{} destinations, but there can be {}", lanes.len(), Lanes::MAX);
+        return Err(Error::new(Kind::InvalidValue, message));
+    }
+    let (outbox, inbox) = unbounded_channel();
+    let bounds = Bounds {
+        bytes: settings.queue_bytes,
+        count: settings.queue_count,
+    };
+    let accounts: Vec<_> = lanes
+        .iter()
+        .map(|spec| (Account::new(spec.name.as_str()), spec.scope))
+        .collect();
+    let queue = Queue::new(bounds, accounts, outbox.clone(), diagnostics.clone());
+    let queue = Arc::new(queue);
+    let posts = (0..).zip(lanes).map(|(number, spec)| spec.open(number, settings));
+    let posts = Posts::new(posts.collect(), queue.clone(), outbox, diagnostics.clone());
+    let worker = Worker::new(queue.clone(), inbox, posts, diagnostics);
+    spawn(worker)?;
+    let pipeline = Pipeline {
+        queue: queue.clone(),
+        flush_deadline: settings.flush_deadline,
+    };
+    Ok((queue, Guard { pipeline }))
+}
+
+impl Pipeline {
+    /// How much the queue keeps, and each lane: 32 MiB. Enough for some 10,000 generations with 3 KB of text, which is
+    /// minutes of a destination's outage; little enough for a small container with two destinations.
+    pub const DEFAULT_QUEUE_BYTES: usize = 32 * 1024 * 1024;
+
+    /// How long [`flush`](Self::flush) waits: 30 s, three attempts of 10 s.
+    pub const DEFAULT_FLUSH_DEADLINE: Duration = Duration::from_secs(30);
+
+    /// Sends everything that has ended, now, and answers when every destination has it, has refused it, or after 30 s
+    /// (a setting of the builder). What is not sent by then stays queued and is reported as pending.
+    ///
+    /// It needs no runtime of yours, and any number may run at once.
+    pub async fn flush(&self) -> FlushReport {
+        self.queue.wonder();
+        self.settle(self.flush_deadline, None).await
+    }
+
+    /// The same for code that is not async: blocks the thread, for at most `wait`. Inside a runtime, too, it does not
+    /// panic, but it holds up the tasks of this thread.
+    pub fn flush_blocking(&self, wait: Duration) -> FlushReport {
+        self.queue.wonder();
+        self.settle_blocking(wait, None)
+    }
+
+    /// Sends everything that has ended, for at most `wait`, and ends the worker. What could not be sent by then, and
+    /// what ends from now on, is dropped and counted.
+    pub async fn shutdown(&self, wait: Duration) -> FlushReport {
+        self.queue.wonder();
+        self.settle(wait, Some(SHUT_DOWN)).await
+    }
+
+    /// The same for code that is not async: blocks the thread, for at most `wait`.
+    pub fn shutdown_blocking(&self, wait: Duration) -> FlushReport {
+        self.queue.wonder();
+        self.settle_blocking(wait, Some(SHUT_DOWN))
+    }
+
+    /// What became of every observation since the start.
+    #[must_use]
+    pub fn ledger(&self) -> Ledger {
+        self.queue.ledger()
+    }
+
+    async fn settle(&self, wait: Duration, stop: Option<&'static str>) -> FlushReport {
+        let (sender, receiver) = oneshot::channel();
+        let reply = Box::new(move |report| {
+            let _ = sender.send(report);
+        });
+        if let Err(report) = self.ask(wait, stop, reply) {
+            return report;
+        }
+        // The worker keeps the time. If it has ended, the channel has, too.
+        receiver.await.unwrap_or_else(|_| self.known())
+    }
+
+    fn settle_blocking(&self, wait: Duration, stop: Option<&'static str>) -> FlushReport {
+        // A channel of std's: Tokio's panics when it blocks inside a runtime.
+        let (sender, receiver) = sync_channel(1);
+        let reply = Box::new(move |report| {
+            let _ = sender.try_send(report);
+        });
+        if let Err(report) = self.ask(wait, stop, reply) {
+            return report;
+        }
+        // A little longer than the worker, whose answer tells pending from newly come.
+        let wait = wait.saturating_add(GRACE);
+        receiver.recv_timeout(wait).unwrap_or_else(|_| self.known())
+    }
+
+    /// Tells the worker. On the worker's own thread nobody can wait for it.
+    fn ask(&self, wait: Duration, stop: Option<&'static str>, reply: Reply) -> Result<(), FlushReport> {
+        if let Some(line) = stop {
+            self.queue.close(line);
+        }
+        self.queue.tell(Message::Flush(Flush {
+            deadline: Instant::now().checked_add(wait),
+            stop: stop.is_some(),
+            reply,
+        }));
+        if sink::is_ours() {
+            return Err(self.known().with_problem(OWN_THREAD));
+        }
+        Ok(())
+    }
+
+    /// What is known without asking the worker.
+    fn known(&self) -> FlushReport {
+        FlushReport::new(&self.queue.ledger(), |_, account| account.queued())
+    }
+}
+
+impl fmt::Debug for Pipeline {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pipeline").finish_non_exhaustive()
+    }
+}
+
+impl Guard {
+    /// How long a dropped guard waits: 5 s. The process is ending, and a destination that is up answers in less.
+    pub const DROP_DEADLINE: Duration = Duration::from_secs(5);
+}
+
+impl Deref for Guard {
+    type Target = Pipeline;
+
+    fn deref(&self) -> &Pipeline {
+        &self.pipeline
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        if self.queue.is_closed() {
+            return;
+        }
+        let _ = self.settle_blocking(Self::DROP_DEADLINE, Some(GUARD_DROPPED));
+    }
+}
+
+impl fmt::Debug for Guard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Guard").finish_non_exhaustive()
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            queue_bytes: Pipeline::DEFAULT_QUEUE_BYTES,
+            queue_count: None,
+            flush_deadline: Pipeline::DEFAULT_FLUSH_DEADLINE,
+        }
+    }
+}
+
+impl LaneSpec {
+    /// OpenTelemetry's own batch size.
+    pub(crate) const DEFAULT_BATCH: usize = 512;
+
+    /// 4 MiB: below what proxies commonly let pass, so that the usual batch is not cut in halves on the wire.
+    pub(crate) const DEFAULT_BATCH_BYTES: usize = 4 * 1024 * 1024;
+
+    /// OpenTelemetry's own interval, and that of Langfuse's SDKs.
+    pub(crate) const DEFAULT_INTERVAL: Duration = Duration::from_secs(5);
+
+    /// OTLP's own limit of an attempt.
+    pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
+
+    /// A destination with the usual numbers.
+    pub(crate) fn new(exporter: Box<dyn Exporter>, scope: Scope) -> Self {
+        Self {
+            name: exporter.name().to_owned(),
+            exporter,
+            scope,
+            batch: Self::DEFAULT_BATCH,
+            batch_bytes: Self::DEFAULT_BATCH_BYTES,
+            interval: Self::DEFAULT_INTERVAL,
+            timeout: Self::DEFAULT_TIMEOUT,
+        }
+    }
+
+    fn open(self, number: crate::model::Lane, settings: &Settings) -> Post {
+        let plan = Plan {
+            batch: self.batch,
+            batch_bytes: self.batch_bytes,
+            interval: self.interval,
+            bytes: settings.queue_bytes,
+            count: settings.queue_count,
+        };
+        let seed = u64::from_ne_bytes(Ids::Random.span().to_bytes());
+        let backoff = Backoff::new(seed.into());
+        Post {
+            lane: Lane::new(number, &self.name, plan, backoff),
+            exporter: Some(self.exporter),
+            timeout: self.timeout,
+        }
+    }
+}
+
+/// Says one line. What the user does with it may panic; that is no reason to take anything down.
+fn say(diagnostics: &Diagnostics, line: &str) {
+    caught(|| diagnostics.say(line));
+}
+
+/// Runs code that is not ours, or nearly; none when it panics.
+fn caught<T>(run: impl FnOnce() -> T) -> Option<T> {
+    catch_unwind(AssertUnwindSafe(run)).ok()
+}
+
+/// Runs the worker on a thread of its own.
+///
+/// The runtime is built there: one that is dropped inside the host's runtime, as it were if the thread could not be
+/// had, panics.
+fn spawn(worker: Worker) -> Result<(), Error> {
+    let (sender, receiver) = sync_channel(1);
+    let work = move || {
+        sink::this_thread_is_ours();
+        let runtime = match runtime() {
+            Ok(runtime) => runtime,
+            Err(error) => {
+                let _ = sender.send(Err(error));
+                return;
+            }
+        };
+        let _ = sender.send(Ok(()));
+        runtime.block_on(worker.run());
+        // Attempts that hang are given up, and so are look-ups on the blocking threads.
+        runtime.shutdown_background();
+    };
+    let failed = |error| Error::new(Kind::System, "the worker cannot be started").because(error);
+    thread::Builder::new()
+        .name(THREAD.into())
+        .spawn(work)
+        .map_err(failed)?;
+    match receiver.recv() {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) => Err(failed(error)),
+        Err(_) => Err(Error::new(Kind::System, "the worker ended as it began")),
+    }
+}
+
+fn runtime() -> std::io::Result<Runtime> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .thread_name(THREAD)
+        .on_thread_start(sink::this_thread_is_ours)
+        .build()
+}
+
+const THREAD: &str = "tracing-llm";
+
+const SHUT_DOWN: &str = "the pipeline was shut down before the first span, so nothing is sent";
+
+const GUARD_DROPPED: &str = "the guard was dropped before the first span, so nothing is sent; keep it in a variable with \
+    a name until the end of `main`";
+
+const OWN_THREAD: &str = "not waited for: called on the pipeline's own thread";
+
+/// How much longer a blocked thread waits than the worker, for the answer to arrive.
+const GRACE: Duration = Duration::from_millis(50);
+
+#[cfg(test)]
+mod tests;

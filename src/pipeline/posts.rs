@@ -1,0 +1,181 @@
+//! All lanes with their exporters: does what the lanes say.
+
+use std::mem;
+use std::ops::RangeFrom;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc::UnboundedSender;
+
+use crate::diag::Diagnostics;
+use crate::export::{Batch, Exporter};
+use crate::model::{Lane as Number, Shared};
+use crate::pipeline::attempt::{Answer, attempt};
+use crate::pipeline::lane::{Effect, Event, Lane};
+use crate::pipeline::queue::Queue;
+use crate::pipeline::report::FlushReport;
+use crate::pipeline::say;
+use crate::pipeline::worker::Message;
+
+/// A lane with what it sends through.
+pub(crate) struct Post {
+    pub(crate) lane: Lane,
+    /// Away while a batch is on its way.
+    pub(crate) exporter: Option<Box<dyn Exporter>>,
+    /// An attempt that takes longer is given up.
+    pub(crate) timeout: Duration,
+}
+
+/// An attempt that is over, on its way back to its lane.
+pub(crate) struct Returned {
+    lane: usize,
+    exporter: Box<dyn Exporter>,
+    batch: Batch,
+    answer: Answer,
+}
+
+/// What each lane held when a flush reached it.
+pub(crate) type Marks = Vec<u64>;
+
+/// Every lane there is.
+pub(crate) struct Posts {
+    posts: Vec<Post>,
+    queue: Arc<Queue>,
+    /// The way back for attempts.
+    outbox: UnboundedSender<Message>,
+    diagnostics: Diagnostics,
+    /// Empty between the steps.
+    effects: Vec<Effect>,
+}
+
+impl Posts {
+    pub(crate) fn new(
+        posts: Vec<Post>,
+        queue: Arc<Queue>,
+        outbox: UnboundedSender<Message>,
+        diagnostics: Diagnostics,
+    ) -> Self {
+        Self {
+            posts,
+            queue,
+            outbox,
+            diagnostics,
+            effects: Vec::new(),
+        }
+    }
+
+    /// The number of each lane.
+    pub(crate) fn numbers(&self) -> impl Iterator<Item = Number> + use<> {
+        let numbers: RangeFrom<Number> = 0..;
+        numbers.take(self.posts.len())
+    }
+
+    /// When the first of them wants to be told of the time.
+    pub(crate) fn wake_at(&self) -> Option<Instant> {
+        self.posts.iter().filter_map(|post| post.lane.wake_at()).min()
+    }
+
+    /// Tells those of the time that wanted to know.
+    pub(crate) fn wake(&mut self, now: Instant) {
+        for lane in 0..self.posts.len() {
+            let wake_at = self.posts.get(lane).and_then(|post| post.lane.wake_at());
+            if wake_at.is_some_and(|at| at <= now) {
+                self.step(lane, now, Event::Tick);
+            }
+        }
+    }
+
+    /// Gives a lane what was read for it.
+    pub(crate) fn offer(&mut self, lane: Number, now: Instant, observations: Vec<Shared>) {
+        self.step(lane.into(), now, Event::Offered(observations));
+    }
+
+    /// Takes an attempt back.
+    pub(crate) fn welcome(&mut self, now: Instant, returned: Returned) {
+        let Returned {
+            lane,
+            exporter,
+            batch,
+            answer,
+        } = returned;
+        if let Some(post) = self.posts.get_mut(lane) {
+            post.exporter = Some(exporter);
+        }
+        self.step(lane, now, Event::Answered(batch, answer));
+    }
+
+    /// Has everything sent that the lanes hold, and answers how much that is.
+    pub(crate) fn flush(&mut self, now: Instant) -> Marks {
+        (0..self.posts.len()).for_each(|lane| self.step(lane, now, Event::Flush));
+        self.posts.iter().map(|post| post.lane.mark()).collect()
+    }
+
+    /// Drops and counts everything that the lanes hold.
+    pub(crate) fn stop(&mut self, now: Instant) {
+        (0..self.posts.len()).for_each(|lane| self.step(lane, now, Event::Stop));
+    }
+
+    /// Whether every lane is done with what it held, or will do nothing more about it in time.
+    pub(crate) fn are_settled(&self, marks: &Marks, deadline: Option<Instant>) -> bool {
+        self.posts.iter().zip(marks).all(|(post, mark)| {
+            post.lane.pending(*mark) == 0 || deadline.is_some_and(|deadline| post.lane.rests_past(deadline))
+        })
+    }
+
+    /// What became of everything. Without marks, when not all is read, what is queued is pending.
+    pub(crate) fn report(&self, marks: Option<&Marks>) -> FlushReport {
+        FlushReport::new(&self.queue.ledger(), |lane, account| {
+            let mark = marks.and_then(|marks| marks.get(lane));
+            match (mark, self.posts.get(lane)) {
+                (Some(mark), Some(post)) => post.lane.pending(*mark),
+                _ => account.queued(),
+            }
+        })
+    }
+
+    fn step(&mut self, lane: usize, now: Instant, event: Event) {
+        let Some(post) = self.posts.get_mut(lane) else {
+            return;
+        };
+        let mut effects = mem::take(&mut self.effects);
+        post.lane.step(now, event, &mut effects);
+        for effect in effects.drain(..) {
+            match effect {
+                Effect::Send(batch) => self.send(lane, batch),
+                Effect::Count(posting) => self.queue.post(lane, posting),
+                Effect::Say(line) => say(&self.diagnostics, &line),
+                Effect::Done(observations) => self.recycle(observations),
+            }
+        }
+        self.effects = effects;
+    }
+
+    /// Starts an attempt as a task of its own, so that a destination that hangs holds up nobody.
+    fn send(&mut self, lane: usize, batch: Batch) {
+        let Some(post) = self.posts.get_mut(lane) else {
+            return;
+        };
+        // A lane has one batch on its way at a time, so the exporter is here.
+        let Some(mut exporter) = post.exporter.take() else {
+            return;
+        };
+        let (timeout, outbox) = (post.timeout, self.outbox.clone());
+        tokio::spawn(async move {
+            let answer = attempt(exporter.as_mut(), &batch, timeout).await;
+            let returned = Returned {
+                lane,
+                exporter,
+                batch,
+                answer,
+            };
+            let _ = outbox.send(Message::Returned(returned));
+        });
+    }
+
+    /// The last lane that lets go of an observation gives its buffer back.
+    fn recycle(&self, observations: Vec<Shared>) {
+        for observation in observations.into_iter().filter_map(Arc::into_inner) {
+            self.queue.give_back(observation.into_fields());
+        }
+    }
+}

@@ -1,0 +1,490 @@
+//! The queue between the application's threads and the worker: bounded by bytes, with the books of every lane.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::mem;
+use std::ops::RangeFrom;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+
+use tokio::sync::mpsc::UnboundedSender;
+
+use crate::diag::Diagnostics;
+use crate::export::Scope;
+use crate::ledger::{Account, Ledger, Loss, Posting};
+use crate::model::{Callsite, Fields, Lane as Number, Lanes, Recorded};
+use crate::pipeline::say;
+use crate::pipeline::worker::Message;
+use crate::sink::Sink;
+
+/// How much the queue keeps, what the worker has in hand among it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Bounds {
+    /// So many bytes.
+    pub(crate) bytes: usize,
+    /// So many observations.
+    pub(crate) count: Option<usize>,
+}
+
+/// Where the layer puts what has ended.
+pub(crate) struct Queue {
+    state: Mutex<State>,
+    bounds: Bounds,
+    /// Signed, since what nobody opened may be finished.
+    open: AtomicI64,
+    /// Something began or ended before the shutdown.
+    seen: AtomicBool,
+    /// Since the shutdown: what to say when nothing had been seen before it.
+    closed: OnceLock<&'static str>,
+    said_closed: AtomicBool,
+    /// There has been a flush.
+    flushed: AtomicBool,
+    spares: Mutex<Spares>,
+    scopes: Vec<Scope>,
+    worker: UnboundedSender<Message>,
+    diagnostics: Diagnostics,
+}
+
+/// What one lock holds, so that the books and what they count are never seen apart.
+struct State {
+    waiting: VecDeque<Recorded>,
+    /// What is kept here and in the worker's hand.
+    kept: Kept,
+    accounts: Vec<Account>,
+    /// How many texts were masked.
+    redacted: u64,
+    /// How many were refused for lack of room since the worker last came.
+    refused: usize,
+    closed: bool,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Kept {
+    bytes: usize,
+    count: usize,
+}
+
+/// What the worker must be told of a new observation.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Call {
+    None,
+    Work,
+    Hurry,
+}
+
+/// Buffers to record into once more.
+#[derive(Default)]
+struct Spares {
+    buffers: Vec<Fields>,
+    bytes: usize,
+}
+
+impl Queue {
+    /// A queue with a lane for each account.
+    pub(crate) fn new(
+        bounds: Bounds,
+        lanes: impl IntoIterator<Item = (Account, Scope)>,
+        worker: UnboundedSender<Message>,
+        diagnostics: Diagnostics,
+    ) -> Self {
+        let (accounts, scopes) = lanes.into_iter().unzip();
+        let state = State {
+            waiting: VecDeque::new(),
+            kept: Kept::default(),
+            accounts,
+            redacted: 0,
+            refused: 0,
+            closed: false,
+        };
+        Self {
+            state: Mutex::new(state),
+            bounds,
+            open: AtomicI64::new(0),
+            seen: AtomicBool::new(false),
+            closed: OnceLock::new(),
+            said_closed: AtomicBool::new(false),
+            flushed: AtomicBool::new(false),
+            spares: Mutex::default(),
+            scopes,
+            worker,
+            diagnostics,
+        }
+    }
+
+    /// The books as they are at this moment.
+    pub(crate) fn ledger(&self) -> Ledger {
+        let open = self.open.load(Ordering::Relaxed);
+        let state = self.lock();
+        Ledger::new(
+            state.accounts.clone(),
+            u64::try_from(open).unwrap_or(0),
+            state.redacted,
+        )
+    }
+
+    /// Tells the worker something. One that has ended drops it.
+    pub(crate) fn tell(&self, message: Message) {
+        let _ = self.worker.send(message);
+    }
+
+    /// From now on what ends is dropped and counted. The line is said at the next span if there was none before.
+    pub(crate) fn close(&self, line: &'static str) {
+        let _ = self.closed.set(line);
+        self.lock().closed = true;
+    }
+
+    /// Whether it was closed.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.get().is_some()
+    }
+
+    /// Says, at the first flush, if there was nothing to observe, what the usual reason is.
+    pub(crate) fn wonder(&self) {
+        let is_first = !self.flushed.swap(true, Ordering::Relaxed);
+        if is_first && !self.has_seen() && !self.scopes.is_empty() {
+            say(&self.diagnostics, NOTHING_SEEN);
+        }
+    }
+
+    /// Moves everything that waits into the worker's hand, and answers how many were refused since the last time.
+    /// It is still kept here by weight: see [`release`](Self::release).
+    pub(crate) fn take(&self, hand: &mut VecDeque<Recorded>) -> usize {
+        if hand.is_empty() {
+            hand.shrink_to(HAND_KEPT);
+        }
+        let mut state = self.lock();
+        if hand.is_empty() {
+            mem::swap(&mut state.waiting, hand);
+        } else {
+            hand.append(&mut state.waiting);
+        }
+        mem::take(&mut state.refused)
+    }
+
+    /// So much has left the worker's hand, and so many texts of it were masked.
+    pub(crate) fn release(&self, bytes: usize, count: usize, redacted: usize) {
+        let mut state = self.lock();
+        state.kept.bytes = state.kept.bytes.saturating_sub(bytes);
+        state.kept.count = state.kept.count.saturating_sub(count);
+        state.redacted += redacted as u64;
+    }
+
+    /// Enters a posting in the account of one lane.
+    pub(crate) fn post(&self, lane: usize, posting: Posting) {
+        if let Some(account) = self.lock().accounts.get_mut(lane) {
+            account.post(posting);
+        }
+    }
+
+    /// Enters a posting in the account of each of these lanes.
+    pub(crate) fn post_all(&self, lanes: Lanes, posting: Posting) {
+        self.lock().post_all(lanes, posting);
+    }
+
+    /// Takes a buffer back. A big one is not kept: one large document should not cost its size for ever.
+    pub(crate) fn give_back(&self, mut buffer: Fields) {
+        buffer.clear();
+        let weight = buffer.capacity() + size_of::<Fields>();
+        if buffer.capacity() == 0 || weight > BUFFER_KEPT {
+            return;
+        }
+        let mut spares = self.spares.lock().unwrap_or_else(PoisonError::into_inner);
+        if spares.bytes + weight <= SPARES_KEPT {
+            spares.bytes += weight;
+            spares.buffers.push(buffer);
+        }
+    }
+
+    fn has_seen(&self) -> bool {
+        self.seen.load(Ordering::Relaxed)
+    }
+
+    /// Notes that there was something to observe, or says, once, that it came too late.
+    fn notice(&self) {
+        let Some(line) = self.closed.get() else {
+            if !self.has_seen() {
+                self.seen.store(true, Ordering::Relaxed);
+            }
+            return;
+        };
+        if !self.has_seen() && !self.said_closed.swap(true, Ordering::Relaxed) {
+            say(&self.diagnostics, line);
+        }
+    }
+
+    /// How many observations wait for each lane.
+    #[cfg(test)]
+    pub(crate) fn waiting(&self, lane: Number) -> usize {
+        let state = self.lock();
+        let shown = state
+            .waiting
+            .iter()
+            .filter(|waiting| waiting.shown.contains(lane));
+        shown.count()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Sink for Queue {
+    fn lanes(&self) -> Lanes {
+        (0..).zip(&self.scopes).map(|(lane, _)| lane).collect()
+    }
+
+    fn shown(&self, callsite: &Callsite) -> Lanes {
+        let shows = |scope: Scope| scope == Scope::Everything || !callsite.hidden;
+        (0..)
+            .zip(&self.scopes)
+            .filter(|(_, scope)| shows(**scope))
+            .map(|(lane, _)| lane)
+            .collect()
+    }
+
+    fn open(&self) {
+        self.open.fetch_add(1, Ordering::Relaxed);
+        self.notice();
+    }
+
+    fn finish(&self, observation: Recorded) {
+        self.notice();
+        self.open.fetch_sub(1, Ordering::Relaxed);
+        let weight = observation.weight();
+        let mut state = self.lock();
+        let Some(call) = state.admit(observation.shown, weight, self.bounds) else {
+            // Freed outside the lock.
+            drop(state);
+            return self.give_back(observation.fields);
+        };
+        state.waiting.push_back(observation);
+        drop(state);
+        match call {
+            Call::None => {}
+            Call::Work => self.tell(Message::Work),
+            Call::Hurry => self.tell(Message::Hurry),
+        }
+    }
+
+    fn buffer(&self) -> Fields {
+        let mut spares = self.spares.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(buffer) = spares.buffers.pop() else {
+            return Fields::default();
+        };
+        let weight = buffer.capacity() + size_of::<Fields>();
+        spares.bytes = spares.bytes.saturating_sub(weight);
+        buffer
+    }
+}
+
+impl fmt::Debug for Queue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Queue").finish_non_exhaustive()
+    }
+}
+
+impl State {
+    /// Makes room for one more and enters it, or enters that there is none.
+    fn admit(&mut self, shown: Lanes, weight: usize, bounds: Bounds) -> Option<Call> {
+        let kept = self.kept.with(weight);
+        let refused = if self.closed {
+            Some(Loss::Shutdown)
+        } else if kept.exceeds(bounds) {
+            self.refused += 1;
+            Some(Loss::Full)
+        } else {
+            None
+        };
+        if let Some(loss) = refused {
+            self.post_all(shown, Posting::Refused(loss));
+            return None;
+        }
+        self.post_all(shown, Posting::Offered);
+        let was = mem::replace(&mut self.kept, kept);
+        let is_first = self.waiting.is_empty();
+        // Once a batch, not once a span: a wake-up can be a system call.
+        Some(if kept.presses(bounds) && (is_first || !was.presses(bounds)) {
+            Call::Hurry
+        } else if is_first {
+            Call::Work
+        } else {
+            Call::None
+        })
+    }
+
+    fn post_all(&mut self, lanes: Lanes, posting: Posting) {
+        let numbers: RangeFrom<Number> = 0..;
+        for (lane, account) in numbers.zip(&mut self.accounts) {
+            if lanes.contains(lane) {
+                account.post(posting);
+            }
+        }
+    }
+}
+
+impl Kept {
+    fn with(self, weight: usize) -> Self {
+        Self {
+            bytes: self.bytes.saturating_add(weight),
+            count: self.count.saturating_add(1),
+        }
+    }
+
+    fn exceeds(self, bounds: Bounds) -> bool {
+        self.bytes > bounds.bytes || bounds.count.is_some_and(|count| self.count > count)
+    }
+
+    /// Whether so much is kept that the worker should not wait for more.
+    fn presses(self, bounds: Bounds) -> bool {
+        self.bytes > bounds.bytes / 4 || bounds.count.is_some_and(|count| self.count > count / 2)
+    }
+}
+
+/// Room for so many observations stays with the queue; what a burst needed beyond is freed.
+const HAND_KEPT: usize = 4096;
+
+/// A buffer over this is not used again: 64 KiB, some 20 usual generations.
+const BUFFER_KEPT: usize = 64 * 1024;
+
+/// Buffers to be used again hold at most this together: 4 MiB, a thousand usual generations.
+const SPARES_KEPT: usize = 4 * 1024 * 1024;
+
+const NOTHING_SEEN: &str = "no span was seen before the first flush; a filter set for the whole subscriber, such as an \
+    EnvFilter without RUST_LOG, hides the level INFO";
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+    use super::*;
+    use crate::model::Head;
+
+    fn queue(bounds: Bounds) -> (Queue, UnboundedReceiver<Message>, Arc<Mutex<Vec<String>>>) {
+        let (sender, receiver) = unbounded_channel();
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let said = lines.clone();
+        let diagnostics = Diagnostics::new(move |line| said.lock().unwrap().push(line.to_owned()));
+        let lanes = [
+            (Account::new("otlp"), Scope::Everything),
+            (Account::new("langfuse"), Scope::Observations),
+        ];
+        (Queue::new(bounds, lanes, sender, diagnostics), receiver, lines)
+    }
+
+    const ROOM: Bounds = Bounds {
+        bytes: 1 << 20,
+        count: None,
+    };
+
+    fn sample(queue: &Queue) -> Recorded {
+        Recorded::sample("sample", queue.lanes())
+    }
+
+    fn told(receiver: &mut UnboundedReceiver<Message>) -> Vec<&'static str> {
+        std::iter::from_fn(|| receiver.try_recv().ok())
+            .map(|message| match message {
+                Message::Work => "work",
+                Message::Hurry => "hurry",
+                _ => "other",
+            })
+            .collect()
+    }
+
+    #[test]
+    fn plumbing_is_shown_where_everything_is() {
+        let (queue, ..) = queue(ROOM);
+        let sample = sample(&queue);
+        assert_eq!(queue.shown(&sample.callsite), queue.lanes());
+        let mut hyper = Arc::into_inner(sample.callsite).unwrap();
+        hyper.hidden = true;
+        assert_eq!(queue.shown(&hyper), [0].into_iter().collect());
+    }
+
+    #[test]
+    fn the_worker_is_woken_once_until_it_comes_and_again_when_it_fills() {
+        let one = Recorded::sample("sample", Lanes::NONE).weight();
+        let (queue, mut receiver, _) = queue(Bounds {
+            bytes: one * 8,
+            count: None,
+        });
+        queue.finish(sample(&queue));
+        queue.finish(sample(&queue));
+        assert_eq!(told(&mut receiver), ["work"]);
+        queue.finish(sample(&queue));
+        queue.finish(sample(&queue));
+        assert_eq!(told(&mut receiver), ["hurry"]);
+        let mut hand = VecDeque::new();
+        queue.take(&mut hand);
+        queue.release(one * 4, 4, 0);
+        queue.finish(sample(&queue));
+        assert_eq!(told(&mut receiver), ["work"]);
+    }
+
+    #[test]
+    fn the_newest_is_dropped_and_counted_where_it_would_have_been_shown() {
+        let (queue, ..) = queue(Bounds {
+            bytes: 1 << 20,
+            count: Some(1),
+        });
+        queue.open();
+        queue.finish(sample(&queue));
+        queue.finish(Recorded::sample("plumbing", [0].into_iter().collect()));
+        let ledger = queue.ledger();
+        let numbers = |name| {
+            let account = ledger.lane(name).unwrap();
+            (account.offered(), account.queued(), account.dropped_full())
+        };
+        assert_eq!((numbers("otlp"), numbers("langfuse")), ((2, 1, 1), (1, 1, 0)));
+        let mut hand = VecDeque::new();
+        assert_eq!(queue.take(&mut hand), 1);
+        assert_eq!(hand.front().unwrap().callsite.name, "sample");
+        // In the worker's hand it still takes the room.
+        queue.finish(sample(&queue));
+        assert_eq!(queue.take(&mut hand), 1);
+        queue.release(0, 1, 0);
+        queue.finish(sample(&queue));
+        assert_eq!(queue.take(&mut hand), 0);
+        assert_eq!(hand.len(), 2);
+    }
+
+    #[test]
+    fn what_comes_after_the_end_is_counted_and_the_first_such_span_says_so() {
+        let (queue, _, lines) = queue(ROOM);
+        queue.close("too late");
+        queue.open();
+        queue.finish(sample(&queue));
+        queue.finish(sample(&queue));
+        let ledger = queue.ledger();
+        assert_eq!(ledger.lane("otlp").unwrap().dropped_at_shutdown(), 2);
+        assert_eq!(*lines.lock().unwrap(), ["too late"]);
+    }
+
+    #[test]
+    fn a_span_before_the_end_keeps_the_end_quiet() {
+        let (queue, _, lines) = queue(ROOM);
+        queue.open();
+        queue.close("too late");
+        queue.finish(sample(&queue));
+        queue.open();
+        assert!(lines.lock().unwrap().is_empty());
+        assert_eq!(queue.ledger().open(), 1);
+    }
+
+    #[test]
+    fn a_buffer_comes_back_empty_unless_it_grew_large() {
+        let (queue, ..) = queue(ROOM);
+        let mut used = queue.buffer();
+        used.str(Head::declared(0), &"x".repeat(1000));
+        let mut large = queue.buffer();
+        large.str(Head::declared(0), &"x".repeat(BUFFER_KEPT));
+        let capacity = used.capacity();
+        queue.give_back(used);
+        queue.give_back(large);
+        let again = queue.buffer();
+        assert!(again.entries().is_empty());
+        assert_eq!(again.capacity(), capacity);
+        assert_eq!(queue.buffer().capacity(), 0);
+    }
+}

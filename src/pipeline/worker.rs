@@ -1,0 +1,315 @@
+//! The worker: reads what has ended, hands it to the lanes, and answers flushes. One inbox, one loop.
+
+use std::collections::VecDeque;
+use std::mem;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use crate::diag::Diagnostics;
+use crate::ledger::{Loss, Posting};
+use crate::model::{Recorded, Shared};
+use crate::pipeline::posts::{Marks, Posts, Returned};
+use crate::pipeline::queue::Queue;
+use crate::pipeline::report::FlushReport;
+use crate::pipeline::{caught, say};
+use crate::process::Masker;
+use crate::read::Reader;
+
+/// What the worker is told.
+pub(crate) enum Message {
+    /// The queue is no longer empty.
+    Work,
+    /// The queue fills up.
+    Hurry,
+    /// Send everything that has ended.
+    Flush(Flush),
+    /// An attempt is over.
+    Returned(Returned),
+}
+
+/// A wish to have everything sent.
+pub(crate) struct Flush {
+    /// It is answered by then, with what is known. None is never.
+    pub(crate) deadline: Option<Instant>,
+    /// The worker ends with it. The queue is closed already.
+    pub(crate) stop: bool,
+    /// Called once, on the worker.
+    pub(crate) reply: Reply,
+}
+
+/// Where the answer to a flush goes.
+pub(crate) type Reply = Box<dyn FnOnce(FlushReport) + Send>;
+
+/// The state of the thread.
+pub(crate) struct Worker {
+    queue: Arc<Queue>,
+    inbox: UnboundedReceiver<Message>,
+    posts: Posts,
+    reader: Reader,
+    masker: Masker,
+    diagnostics: Diagnostics,
+    /// Taken from the queue, not read yet.
+    hand: VecDeque<Recorded>,
+    /// When to take from the queue.
+    take_at: Option<Instant>,
+    /// How many observations have been read.
+    count: u64,
+    /// The queue refused something; it was said then.
+    refusing: bool,
+    /// Something could not be read; it was said then.
+    unreadable: bool,
+    flushes: Vec<Pending>,
+}
+
+/// A flush that waits.
+struct Pending {
+    flush: Flush,
+    /// It reaches the lanes when so many have been read.
+    after: u64,
+    /// What the lanes held then.
+    marks: Option<Marks>,
+}
+
+impl Worker {
+    pub(crate) fn new(
+        queue: Arc<Queue>,
+        inbox: UnboundedReceiver<Message>,
+        posts: Posts,
+        diagnostics: Diagnostics,
+    ) -> Self {
+        Self {
+            queue,
+            inbox,
+            posts,
+            reader: Reader::default(),
+            masker: Masker::default(),
+            diagnostics,
+            hand: VecDeque::new(),
+            take_at: None,
+            count: 0,
+            refusing: false,
+            unreadable: false,
+            flushes: Vec::new(),
+        }
+    }
+
+    /// Works until it is told to stop.
+    pub(crate) async fn run(mut self) {
+        loop {
+            let message = self.next().await;
+            let now = Instant::now();
+            if let Some(message) = message {
+                self.hear(now, message);
+            }
+            if self.take_at.is_some_and(|at| at <= now) {
+                self.take();
+            }
+            self.read_slice(now);
+            self.posts.wake(now);
+            self.mark_flushes(now);
+            if self.answer_flushes(now) {
+                return self.end(now);
+            }
+        }
+    }
+
+    /// The next message, or nothing when there is something to do without one.
+    async fn next(&mut self) -> Option<Message> {
+        if !self.hand.is_empty() {
+            // The exporters' turn: a burst that takes seconds to read must not keep them from their sockets.
+            tokio::task::yield_now().await;
+            return self.inbox.try_recv().ok();
+        }
+        let Some(at) = self.wake_at() else {
+            return self.inbox.recv().await;
+        };
+        let message = tokio::time::timeout_at(at.into(), self.inbox.recv()).await;
+        message.ok().flatten()
+    }
+
+    fn wake_at(&self) -> Option<Instant> {
+        let deadlines = self.flushes.iter().filter_map(|one| one.flush.deadline);
+        deadlines.chain(self.posts.wake_at()).chain(self.take_at).min()
+    }
+
+    fn hear(&mut self, now: Instant, message: Message) {
+        match message {
+            Message::Work => {
+                self.take_at.get_or_insert(now + LINGER);
+            }
+            Message::Hurry => self.take_at = Some(now),
+            Message::Returned(returned) => self.posts.welcome(now, returned),
+            Message::Flush(flush) => {
+                self.take();
+                self.flushes.push(Pending {
+                    flush,
+                    after: self.count + self.hand.len() as u64,
+                    marks: None,
+                });
+            }
+        }
+    }
+
+    fn take(&mut self) {
+        self.take_at = None;
+        let refused = self.queue.take(&mut self.hand);
+        if refused > 0 && !self.refusing {
+            say(
+                &self.diagnostics,
+                &format!("spans end faster than they are read: {refused} dropped, the newest first"),
+            );
+        }
+        self.refusing = refused > 0;
+    }
+
+    /// Reads some of what is in hand and offers it to the lanes that show it.
+    fn read_slice(&mut self, now: Instant) {
+        if self.hand.is_empty() {
+            return;
+        }
+        let mut offers: Vec<_> = self.posts.numbers().map(|lane| (lane, Vec::new())).collect();
+        let (mut bytes, mut count, mut redacted) = (0, 0, 0);
+        while let Some(recorded) = self.hand.pop_front() {
+            bytes += recorded.weight();
+            count += 1;
+            if let Some((observation, masked)) = self.read(recorded) {
+                redacted += masked;
+                let shown = observation.shown();
+                for (_, offer) in offers.iter_mut().filter(|(lane, _)| shown.contains(*lane)) {
+                    offer.push(observation.clone());
+                }
+            }
+            if count == SLICE {
+                break;
+            }
+        }
+        self.count += count as u64;
+        self.queue.release(bytes, count, redacted);
+        for (lane, offer) in offers {
+            if !offer.is_empty() {
+                self.posts.offer(lane, now, offer);
+            }
+        }
+    }
+
+    /// Reads one observation and masks it; answers how many texts were masked, too. That should never panic; should it nevertheless, it costs this one and none that follow.
+    fn read(&mut self, recorded: Recorded) -> Option<(Shared, usize)> {
+        let shown = recorded.shown;
+        let read = || {
+            let mut observation = self.reader.read(recorded);
+            let masked = self.masker.mask(&mut observation);
+            (Shared::new(observation), masked)
+        };
+        let observation = caught(read);
+        if observation.is_none() {
+            (self.reader, self.masker) = Default::default();
+            self.queue.post_all(shown, Posting::Lost(Loss::Panicked, 1));
+            if !mem::replace(&mut self.unreadable, true) {
+                say(&self.diagnostics, UNREADABLE);
+            }
+        }
+        observation
+    }
+
+    /// Tells the lanes of the flushes for which all has been read.
+    fn mark_flushes(&mut self, now: Instant) {
+        let read = self.count;
+        let is_read = |one: &Pending| one.marks.is_none() && one.after <= read;
+        if !self.flushes.iter().any(is_read) {
+            return;
+        }
+        let marks = self.posts.flush(now);
+        for pending in self.flushes.iter_mut().filter(|one| is_read(one)) {
+            pending.marks = Some(marks.clone());
+        }
+    }
+
+    /// Answers the flushes that are over; true when one of them was the last, which is answered at the end.
+    fn answer_flushes(&mut self, now: Instant) -> bool {
+        let mut is_last = false;
+        for pending in mem::take(&mut self.flushes) {
+            let is_over = self.is_over(&pending, now);
+            is_last |= is_over && pending.flush.stop;
+            if is_over && !pending.flush.stop {
+                let report = self.posts.report(pending.marks.as_ref());
+                reply(pending.flush, report);
+            } else {
+                self.flushes.push(pending);
+            }
+        }
+        is_last
+    }
+
+    fn is_over(&self, pending: &Pending, now: Instant) -> bool {
+        let deadline = pending.flush.deadline;
+        let is_settled = |marks| self.posts.are_settled(marks, deadline);
+        deadline.is_some_and(|deadline| deadline <= now) || pending.marks.as_ref().is_some_and(is_settled)
+    }
+
+    /// Counts what is left, says how much that is, and answers everybody.
+    fn end(mut self, now: Instant) {
+        self.inbox.close();
+        let flushes = mem::take(&mut self.flushes).into_iter();
+        let mut waiting: Vec<_> = flushes.map(|pending| pending.flush).collect();
+        while let Ok(message) = self.inbox.try_recv() {
+            match message {
+                Message::Flush(flush) => waiting.push(flush),
+                // What has arrived by now has arrived.
+                Message::Returned(returned) => self.posts.welcome(now, returned),
+                Message::Work | Message::Hurry => {}
+            }
+        }
+        self.take();
+        for recorded in mem::take(&mut self.hand) {
+            let lost = Posting::Lost(Loss::Shutdown, 1);
+            self.queue.post_all(recorded.shown, lost);
+        }
+        self.posts.stop(now);
+        self.say_what_is_left();
+        let report = self.posts.report(None);
+        for flush in waiting {
+            reply(flush, report.clone());
+        }
+    }
+
+    fn say_what_is_left(&self) {
+        let ledger = self.queue.ledger();
+        let unsent = ledger
+            .lanes()
+            .iter()
+            .filter(|account| account.dropped_at_shutdown() > 0)
+            .map(|account| format!("{} {}", account.name(), account.dropped_at_shutdown()));
+        let unsent: Vec<_> = unsent.collect();
+        if !unsent.is_empty() {
+            let line = format!(
+                "shut down before everything was sent; dropped: {}",
+                unsent.join(", ")
+            );
+            say(&self.diagnostics, &line);
+        }
+        if ledger.open() > 0 {
+            let line = format!(
+                "shut down while {} observations were open; they are not sent",
+                ledger.open()
+            );
+            say(&self.diagnostics, &line);
+        }
+    }
+}
+
+/// Answers a flush; that the caller is gone does not matter.
+fn reply(flush: Flush, report: FlushReport) {
+    caught(|| (flush.reply)(report));
+}
+
+/// How long the worker waits for more after the first observation: one wake-up serves a whole burst, and 50 ms are
+/// nothing beside the interval of a batch.
+const LINGER: Duration = Duration::from_millis(50);
+
+/// So many observations are read before the worker looks at its inbox and lets the exporters run.
+const SLICE: usize = 64;
+
+const UNREADABLE: &str =
+    "a span could not be read and is counted as failed; this is a mistake in tracing-llm";

@@ -1,0 +1,37 @@
+//! What happens to a finished observation between its reading and the lanes, on the worker: its secrets are masked.
+//! That comes before the fan-out, so no destination sees more than another.
+
+mod mask;
+
+use std::num::NonZeroUsize;
+
+use crate::model::{Masked, Observation};
+
+/// Takes credentials out of observations, and counts them.
+#[derive(Debug, Default)]
+pub(crate) struct Masker {
+    scratch: Vec<u8>,
+}
+
+impl Masker {
+    /// Masks one observation; answers how many texts were taken out.
+    pub(crate) fn mask(&mut self, observation: &mut Observation) -> usize {
+        let mut count = 0;
+        observation.mask(|name, text| {
+            if name.is_some_and(mask::is_credential) && !text.is_empty() {
+                count += 1;
+                return Masked::Whole(mask::REDACTED);
+            }
+            self.scratch.clear();
+            match mask::redact(text, &mut self.scratch).map(NonZeroUsize::get) {
+                None => Masked::Untouched,
+                Some(taken) => {
+                    count += taken;
+                    // What went in was text, and marks are: should it not be, nothing of it is shown.
+                    Masked::Inside(String::from_utf8(self.scratch.clone()).unwrap_or_default())
+                }
+            }
+        });
+        count
+    }
+}

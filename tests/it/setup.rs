@@ -1,0 +1,205 @@
+//! Setting up, and getting it wrong: one clear line that names the variable or the mistake, and the host goes on.
+
+use std::process::Command;
+use std::time::Duration;
+
+use tracing::{Dispatch, dispatcher, info_span};
+use tracing_llm::{Langfuse, Otlp};
+use tracing_subscriber::layer::SubscriberExt;
+
+use crate::support::lines::Lines;
+use crate::support::receiver::Receiver;
+
+const RUN: &str = "TRACING_LLM_TEST_PROGRAM";
+
+/// What a user's `main` does; run in a process of its own, with variables of its own.
+#[test]
+fn program() {
+    if std::env::var_os(RUN).is_none() {
+        return;
+    }
+    let llm = tracing_llm::init().unwrap();
+    info_span!("work", as_type = "tool").in_scope(|| {});
+    println!("report: {}", llm.flush_blocking(Duration::from_secs(2)));
+    // A second subscriber cannot be; nothing is opened for it.
+    let again = tracing_llm::builder().init().unwrap_err();
+    assert!(again.is_already_initialized(), "{again}");
+}
+
+/// The report of that program with these variables, and the lines that the crate said.
+fn run(variables: &[(&str, &str)]) -> (String, Vec<String>) {
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "setup::program", "--nocapture"])
+        .env_clear()
+        .env(RUN, "1")
+        .envs(variables.iter().copied())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let said = String::from_utf8(output.stderr).unwrap();
+    let said = said
+        .lines()
+        .filter_map(|line| line.strip_prefix("tracing-llm: "))
+        .map(str::to_owned)
+        .collect();
+    let shown = String::from_utf8(output.stdout).unwrap();
+    let report = shown
+        .lines()
+        .find_map(|line| line.split_once("report: "))
+        .unwrap()
+        .1
+        .to_owned();
+    (report, said)
+}
+
+#[test]
+fn with_no_variable_the_traces_are_shown_on_the_terminal() {
+    assert_eq!(run(&[]), ("console 1 sent · 0 lost".into(), vec![]));
+}
+
+#[test]
+fn rust_log_decides_log_lines_and_not_what_is_traced() {
+    for level in ["warn", "off", "debug"] {
+        assert_eq!(run(&[("RUST_LOG", level)]).0, "console 1 sent · 0 lost");
+    }
+}
+
+#[test]
+fn both_destinations_open_by_their_variables() {
+    let (langfuse, otlp) = (Receiver::langfuse(), Receiver::otlp());
+    let (report, said) = run(&[
+        ("LANGFUSE_PUBLIC_KEY", Receiver::PUBLIC_KEY),
+        ("LANGFUSE_SECRET_KEY", Receiver::SECRET_KEY),
+        ("LANGFUSE_HOST", &langfuse.url()),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", &otlp.url()),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "x-team=search%20team"),
+        ("OTEL_SERVICE_NAME", "support"),
+    ]);
+    assert_eq!(
+        (report.as_str(), said),
+        ("langfuse 1 sent · otlp 1 sent · 0 lost", vec![])
+    );
+    let request = &otlp.requests()[0];
+    assert_eq!(request.path, "/v1/traces");
+    assert_eq!(request.header("x-team"), Some("search team"));
+    assert_eq!(langfuse.spans()[0].span_id, otlp.spans()[0].span_id);
+}
+
+#[test]
+fn what_cannot_be_is_said_in_one_line_and_the_host_goes_on() {
+    let keys = [
+        ("LANGFUSE_PUBLIC_KEY", "pk-lf-1"),
+        ("LANGFUSE_SECRET_KEY", "sk-lf-1"),
+    ];
+    let with = |more: &[(&'static str, &'static str)]| [&keys, more].concat();
+    let cases = [
+        (
+            vec![keys[0]],
+            "LANGFUSE_SECRET_KEY is not set, LANGFUSE_PUBLIC_KEY is: no traces go to Langfuse",
+        ),
+        (
+            with(&[("LANGFUSE_BASE_URL", "localhost:3000")]),
+            "LANGFUSE_BASE_URL has no http:// or https:// in front: no traces go to Langfuse",
+        ),
+        (
+            vec![("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318")],
+            "OTEL_EXPORTER_OTLP_ENDPOINT has no http:// or https:// in front: no traces go to OTLP",
+        ),
+        (
+            vec![
+                ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4317"),
+                ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
+            ],
+            "OTEL_EXPORTER_OTLP_PROTOCOL is grpc, which needs the feature `grpc` of tracing-llm: no traces go to OTLP",
+        ),
+    ];
+    for (variables, line) in cases {
+        // What is left is nothing, so the terminal shows the trace.
+        assert_eq!(
+            run(&variables),
+            ("console 1 sent · 0 lost".into(), vec![line.to_owned()]),
+            "{variables:?}"
+        );
+    }
+}
+
+#[test]
+fn disabled_is_disabled() {
+    let off = [
+        ("OTEL_SDK_DISABLED", "true"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1"),
+    ];
+    assert_eq!(run(&off), ("no destination".into(), vec![]));
+    assert_eq!(run(&[("OTEL_TRACES_EXPORTER", "none")]).0, "no destination");
+}
+
+#[test]
+fn a_bad_value_of_the_program_is_an_error_that_names_it() {
+    let builder = tracing_llm::builder;
+    let cases = [
+        (builder().otlp_to(Otlp::new("collector:4318")), "endpoint"),
+        (
+            builder().otlp_to(Otlp::new("http://localhost:4318").header("x-key", "a\nb")),
+            "x-key",
+        ),
+        (
+            builder().otlp_to(Otlp::new("http://localhost:4318").timeout(Duration::ZERO)),
+            "timeout",
+        ),
+        (builder().langfuse(Langfuse::new("sk-lf-1", "pk-lf-1")), "swapped"),
+        (
+            builder().langfuse(Langfuse::new("pk-lf-1", "sk-lf-1").base_url("langfuse")),
+            "base URL",
+        ),
+        (builder().queue_bytes(0), "0 bytes"),
+    ];
+    for (builder, word) in cases {
+        let error = builder.build().unwrap_err();
+        assert!(
+            error.is_invalid_value() && error.to_string().contains(word),
+            "{error}"
+        );
+        assert!(!error.to_string().contains("-lf-1"), "{error}");
+    }
+}
+
+#[test]
+fn a_guard_that_is_dropped_at_once_is_said_at_the_first_span() {
+    let lines = Lines::default();
+    let otlp = Otlp::new("http://127.0.0.1:1/v1/traces");
+    // The mistake: `_` keeps nothing.
+    let (layer, _) = tracing_llm::builder()
+        .otlp_to(otlp)
+        .on_diagnostic(lines.writer())
+        .build()
+        .unwrap();
+    assert_eq!(lines.all(), [] as [&str; 0]);
+    let subscriber = Dispatch::new(tracing_subscriber::registry().with(layer));
+    dispatcher::with_default(&subscriber, || {
+        (0..3).for_each(|_| info_span!("work").in_scope(|| {}))
+    });
+    assert_eq!(lines.all().len(), 1, "{:?}", lines.all());
+    assert_eq!(
+        lines.count("the guard was dropped before the first span"),
+        1,
+        "{:?}",
+        lines.all()
+    );
+}
+
+#[test]
+fn a_destination_that_cannot_be_reached_is_said_once() {
+    let lines = Lines::default();
+    let otlp = Otlp::new("http://127.0.0.1:1/v1/traces");
+    let (layer, llm) = tracing_llm::builder()
+        .otlp_to(otlp)
+        .on_diagnostic(lines.writer())
+        .build()
+        .unwrap();
+    let subscriber = Dispatch::new(tracing_subscriber::registry().with(layer));
+    dispatcher::with_default(&subscriber, || info_span!("work").in_scope(|| {}));
+    llm.flush_blocking(Duration::from_millis(200));
+    llm.flush_blocking(Duration::from_millis(200));
+    let line = "otlp: sending fails and is tried again: cannot connect to 127.0.0.1:1: connection refused";
+    assert_eq!(lines.all(), [line]);
+}
