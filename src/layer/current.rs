@@ -10,6 +10,7 @@ use tracing_subscriber::registry::{LookupSpan, Registry, SpanRef};
 use crate::field::Role;
 use crate::id::{SpanId, TraceId};
 use crate::layer::open::OpenObservation;
+use crate::layer::shared::with_scratch;
 use crate::layer::trace;
 use crate::layer::visit::calmly;
 use crate::model::{Cost, Fields, Head, Key, Kind, Level, TraceAttributes, Usage, ValueRef};
@@ -253,7 +254,13 @@ impl ObservationHandle {
     }
 
     fn write(&self, write: impl FnOnce(&mut Fields)) -> &Self {
-        self.with(|open| open.record_one(write))
+        if let Some(at) = &self.at {
+            with_scratch(|scratch| {
+                write(scratch);
+                at.with(|open| open.record(scratch));
+            });
+        }
+        self
     }
 
     fn text(&self, key: Key, role: Role, text: &str) -> &Self {
