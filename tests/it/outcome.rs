@@ -210,7 +210,9 @@ fn an_error_that_is_returned_is_one_exception_and_every_caller_that_passes_it_on
         passes_it_on().unwrap_err();
         recovers().unwrap();
     });
-    shows_whole(&capture, r#"
+    shows_whole(
+        &capture,
+        r#"
 span passes_it_on  ERROR  status="broken"
   error:  {"error":"broken"}
   span inner  ERROR  status="broken"
@@ -219,7 +221,8 @@ span recovers
   out:    1
   span inner  ERROR  status="broken"
     error:  {"error":"broken"}
-"#);
+"#,
+    );
 }
 
 #[test]
@@ -239,10 +242,13 @@ fn a_returned_error_says_more_than_an_event_before_it() {
         work().unwrap_err();
         warns().unwrap_err();
     });
-    shows(&capture, r#"
+    shows(
+        &capture,
+        r#"
 span work  ERROR  status="failed"
 span warns  ERROR  status="not so bad"
-"#);
+"#,
+    );
 }
 
 #[test]
