@@ -205,8 +205,9 @@ impl Builder {
         self
     }
 
-    /// Who is told, in one line, of what goes wrong; stderr when it is not set. Never called from inside a span
-    /// callback's lock, and never through `tracing`.
+    /// Who is told, in one line, of what goes wrong; stderr when it is not set. It is called on the pipeline's thread, and
+    /// on yours inside a span callback, with nothing locked: it may use `tracing`, and its panic is caught. It should not
+    /// block.
     pub fn on_diagnostic(mut self, say: impl Fn(&str) + Send + Sync + 'static) -> Self {
         self.diagnostics = Diagnostics::new(say);
         self
