@@ -114,6 +114,12 @@ impl Posts {
         (0..self.posts.len()).for_each(|lane| self.step(lane, now, Event::Stop));
     }
 
+    /// The exporters, to be closed; those that have a batch on its way are away.
+    pub(crate) fn take_exporters(&mut self) -> Vec<Box<dyn Exporter>> {
+        let exporters = self.posts.iter_mut().filter_map(|post| post.exporter.take());
+        exporters.collect()
+    }
+
     /// Whether every lane is done with what it held, or will do nothing more about it in time.
     pub(crate) fn are_settled(&self, marks: &Marks, deadline: Option<Instant>) -> bool {
         self.posts.iter().zip(marks).all(|(post, mark)| {

@@ -110,7 +110,7 @@ impl Worker {
             self.posts.wake(now);
             self.mark_flushes(now);
             if self.answer_flushes(now) {
-                return self.end(now);
+                return self.end(now).await;
             }
         }
     }
@@ -248,8 +248,8 @@ impl Worker {
         deadline.is_some_and(|deadline| deadline <= now) || pending.marks.as_ref().is_some_and(is_settled)
     }
 
-    /// Counts what is left, says how much that is, and answers everybody.
-    fn end(mut self, now: Instant) {
+    /// Counts what is left, says how much that is, lets the exporters finish, and answers everybody.
+    async fn end(mut self, now: Instant) {
         self.inbox.close();
         let flushes = mem::take(&mut self.flushes).into_iter();
         let mut waiting: Vec<_> = flushes.map(|pending| pending.flush).collect();
@@ -269,9 +269,25 @@ impl Worker {
         self.posts.stop(now);
         self.say_what_is_left();
         let report = self.posts.report(None);
+        let deadline = waiting.iter().filter_map(|flush| flush.deadline).min();
+        self.close_exporters(deadline).await;
         for flush in waiting {
             reply(flush, report.clone());
         }
+    }
+
+    /// Drops the exporters before anybody is answered: whoever shuts down is about to end the process, and one may
+    /// have something to do yet, as the console has to print what waits. On another thread, since it may block.
+    async fn close_exporters(&mut self, deadline: Option<Instant>) {
+        let exporters = self.posts.take_exporters();
+        let closing = tokio::task::spawn_blocking(move || drop(exporters));
+        let _ = match deadline {
+            Some(deadline) => {
+                let deadline = deadline.max(Instant::now() + LAST_WORDS);
+                tokio::time::timeout_at(deadline.into(), closing).await.ok()
+            }
+            None => Some(closing.await),
+        };
     }
 
     fn say_what_is_left(&self) {
@@ -307,6 +323,10 @@ fn reply(flush: Flush, report: FlushReport) {
 /// How long the worker waits for more after the first observation: one wake-up serves a whole burst, and 50 ms are
 /// nothing beside the interval of a batch.
 const LINGER: Duration = Duration::from_millis(50);
+
+/// How long the exporters may take to close when the time of the shutdown is over: less than a blocked caller waits
+/// beyond it.
+const LAST_WORDS: Duration = Duration::from_millis(25);
 
 /// So many observations are read before the worker looks at its inbox and lets the exporters run.
 const SLICE: usize = 64;
