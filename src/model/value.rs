@@ -108,6 +108,23 @@ impl<'a> ValueRef<'a> {
     }
 }
 
+/// Writes members as one JSON object. Each name is given once.
+pub(crate) fn write_object<'a>(
+    members: impl IntoIterator<Item = (&'a str, ValueRef<'a>)>,
+    out: &mut Vec<u8>,
+) {
+    out.push(b'{');
+    for (at, (name, value)) in members.into_iter().enumerate() {
+        if at > 0 {
+            out.push(b',');
+        }
+        ValueRef::Text(name).write_json(out);
+        out.push(b':');
+        value.write_json(out);
+    }
+    out.push(b'}');
+}
+
 /// A value that owns its text.
 #[derive(Clone, PartialEq, Debug)]
 #[non_exhaustive]
