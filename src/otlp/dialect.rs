@@ -134,10 +134,10 @@ impl GenAiDialect {
         }
     }
 
-    /// The fields of an event but the one that is said already, and but those that `tracing-log` adds.
+    /// The fields of an event but the one that is said already.
     fn event_fields(&self, fields: &[Field<'_>], said: &str, attributes: &mut Attributes<'_>) {
         for field in fields {
-            let kept = field.name != said && !field.name.starts_with("log.") && !is_langfuses(field.name);
+            let kept = field.name != said && !is_langfuses(field.name);
             if kept && !self.is_withheld(field) {
                 attributes.put(field.name, field.value);
             }
@@ -576,7 +576,6 @@ mod tests {
                         ("count", ValueRef::U64(3)),
                         ("prompt", ValueRef::Text("p")),
                         ("long", ValueRef::Text(&long)),
-                        ("log.target", ValueRef::Text("t")),
                         ("langfuse.x", ValueRef::Text("t")),
                     ],
                 )

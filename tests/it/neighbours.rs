@@ -346,3 +346,17 @@ fn a_span_may_declare_more_than_64_fields() {
     let tree = capture.tree();
     assert!(tree.contains("\"g7\":1,\"user_id\":\"u\",\"last\":2}"), "{tree}");
 }
+
+#[test]
+fn a_field_of_ones_own_may_begin_as_those_of_the_log_bridge() {
+    let capture = Capture::new();
+    capture.run(|| info_span!("work", log.id = 7).in_scope(|| info!(log.id = 8, log.line = 9, "said")));
+    shows_whole(
+        &capture,
+        r#"
+span work
+  meta:   {"log.id":7}
+  event:  {"message":"said","log.id":8}
+"#,
+    );
+}
