@@ -11,6 +11,7 @@ use crate::field::Role;
 use crate::id::{SpanId, TraceId};
 use crate::layer::open::OpenObservation;
 use crate::layer::trace;
+use crate::layer::{trace, with_scratch};
 use crate::layer::visit::calmly;
 use crate::model::{Cost, Fields, Head, Key, Kind, Level, TraceAttributes, Usage, ValueRef};
 
@@ -253,7 +254,13 @@ impl ObservationHandle {
     }
 
     fn write(&self, write: impl FnOnce(&mut Fields)) -> &Self {
-        self.with(|open| open.record_one(write))
+        if self.at.is_some() {
+            with_scratch(|scratch| {
+                write(scratch);
+                self.with(|open| open.record(scratch));
+            });
+        }
+        self
     }
 
     fn text(&self, key: Key, role: Role, text: &str) -> &Self {

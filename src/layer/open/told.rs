@@ -25,19 +25,10 @@ impl OpenObservation {
         }
     }
 
-    /// Values recorded after creation.
+    /// Values recorded after creation, or through the handle.
     pub(crate) fn record(&mut self, values: &Fields) {
         self.touch();
         let first = self.take_over(values);
-        self.late(first);
-    }
-
-    /// Values through the handle.
-    pub(crate) fn record_one(&mut self, write: impl FnOnce(&mut Fields)) {
-        self.touch();
-        let mut values = self.trace.core.sink.buffer();
-        write(&mut values);
-        let first = self.take_over(&values);
         self.late(first);
     }
 
