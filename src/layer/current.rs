@@ -10,9 +10,8 @@ use tracing_subscriber::registry::{LookupSpan, Registry, SpanRef};
 use crate::field::Role;
 use crate::id::{SpanId, TraceId};
 use crate::layer::open::OpenObservation;
-use crate::layer::trace;
-use crate::layer::{trace, with_scratch};
 use crate::layer::visit::calmly;
+use crate::layer::{trace, with_scratch};
 use crate::model::{Cost, Fields, Head, Key, Kind, Level, TraceAttributes, Usage, ValueRef};
 
 /// The nearest recorded observation around the caller, also from inside a span that the layer does not record.
@@ -322,15 +321,15 @@ impl TraceHandle {
 
     /// Metadata of the trace, shown on each of its observations: at most 128 keys, of which more are left out.
     pub fn metadata(&self, key: impl AsRef<str>, value: impl Serialize) -> &Self {
+        if self.top.is_none() {
+            return self;
+        }
         let Some(json) = json(&value) else {
             return self;
         };
         let mut fields = Fields::default();
         serialized(
             &mut fields,
-        if self.top.is_none() {
-            return self;
-        }
             Head::handle(Key::Known(""), Role::TraceMetadata),
             &json,
         );

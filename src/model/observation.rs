@@ -247,6 +247,10 @@ impl Observation {
         self.recorded.dropped_fields
     }
 
+    pub(crate) fn dropped_links(&self) -> u32 {
+        self.recorded.dropped_links
+    }
+
     /// The target of the span: the module that made it, unless it says otherwise.
     #[must_use]
     pub fn target(&self) -> &str {

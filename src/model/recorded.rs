@@ -34,6 +34,8 @@ pub(crate) struct Recorded {
     pub(crate) dropped_events: u32,
     /// Values that were not kept, past the limit.
     pub(crate) dropped_fields: u32,
+    /// Links that were not kept, past the limit.
+    pub(crate) dropped_links: u32,
 }
 
 impl Recorded {
@@ -95,6 +97,7 @@ impl Recorded {
             links: Vec::new(),
             dropped_events: 0,
             dropped_fields: 0,
+            dropped_links: 0,
         }
     }
 }

@@ -75,7 +75,7 @@ impl Dialect for GenAiDialect {
         for (event, fields) in observation.events() {
             self.event(observation, event, fields, span);
         }
-        span.dropped(observation.dropped_fields(), observation.dropped_events());
+        span.dropped(observation);
         observation.links().iter().for_each(|link| span.link(link));
     }
 }

@@ -325,7 +325,9 @@ fn a_span_keeps_a_bounded_number_of_links() {
             span.follows_from(&info_span!("cause"));
         }
     });
-    assert_eq!(capture.whole_tree().matches("link:").count(), 128);
+    let whole = capture.whole_tree();
+    assert_eq!(whole.matches("link:").count(), 128);
+    assert_eq!(whole.lines().last().unwrap().trim(), "dropped: links=872");
 }
 
 #[test]
