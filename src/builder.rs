@@ -20,7 +20,7 @@ use crate::error::{Error, Kind};
 use crate::export::{Exporter, Scope};
 use crate::id::Ids;
 use crate::layer::{LlmLayer, Settings};
-use crate::model::{Value, ValueRef};
+use crate::model::Value;
 use crate::pipeline::{self, Guard, Pipeline};
 
 /// Observes this program, by its environment: `builder().from_env().init()`.
@@ -142,13 +142,13 @@ impl Builder {
 
     /// The name of the service; it wins over `OTEL_SERVICE_NAME`.
     pub fn service_name(self, name: impl Into<String>) -> Self {
-        let name = name.into();
-        self.resource("service.name", ValueRef::Text(&name))
+        self.resource("service.name", name.into())
     }
 
-    /// An attribute of the process, shown by OTLP backends and as metadata by Langfuse.
-    pub fn resource(mut self, key: impl Into<String>, value: ValueRef<'_>) -> Self {
-        self.resource.push((key.into(), value.to_value()));
+    /// An attribute of the process, such as `("service.version", "1.2")`, shown by OTLP backends and as metadata by
+    /// Langfuse; it wins over `OTEL_RESOURCE_ATTRIBUTES`.
+    pub fn resource(mut self, key: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.resource.push((key.into(), value.into()));
         self
     }
 
