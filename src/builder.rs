@@ -134,7 +134,8 @@ impl Builder {
         self
     }
 
-    /// Sends to a destination of one's own, which is shown what `scope` says.
+    /// Sends to a destination of one's own, which is shown what `scope` says: at most 512 observations or 4 MiB at once,
+    /// after 5 s at the latest. An attempt that takes longer than 10 s is given up and made again.
     pub fn exporter(mut self, exporter: impl Exporter, scope: Scope) -> Self {
         self.exporters.push((Box::new(exporter), scope));
         self
@@ -192,14 +193,14 @@ impl Builder {
         self
     }
 
-    /// How many bytes of finished observations wait for the worker, and for each destination, at most: 32 MiB. What
-    /// comes then is dropped and counted.
+    /// How many bytes of finished observations wait for the worker, and for each destination, at most:
+    /// [`Pipeline::DEFAULT_QUEUE_BYTES`] when it is not set; 0 is an error. What comes then is dropped and counted.
     pub fn queue_bytes(mut self, bytes: usize) -> Self {
         self.queue_bytes = bytes;
         self
     }
 
-    /// How long [`Pipeline::flush`] waits at most: 30 s.
+    /// How long [`Pipeline::flush`] waits at most: [`Pipeline::DEFAULT_FLUSH_DEADLINE`] when it is not set.
     pub fn flush_deadline(mut self, deadline: Duration) -> Self {
         self.flush_deadline = deadline;
         self
