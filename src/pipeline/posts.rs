@@ -10,11 +10,11 @@ use tokio::sync::mpsc::UnboundedSender;
 use crate::diag::Diagnostics;
 use crate::export::{Batch, Exporter};
 use crate::model::{Lane as Number, Shared};
-use crate::pipeline::attempt::{Answer, attempt};
+use crate::pipeline::attempt::attempt;
 use crate::pipeline::lane::{Effect, Event, Lane};
+use crate::pipeline::message::{Message, Returned};
 use crate::pipeline::queue::Queue;
 use crate::pipeline::report::FlushReport;
-use crate::pipeline::worker::Message;
 
 /// A lane with what it sends through.
 pub(crate) struct Post {
@@ -23,14 +23,6 @@ pub(crate) struct Post {
     pub(crate) exporter: Option<Box<dyn Exporter>>,
     /// An attempt that takes longer is given up.
     pub(crate) timeout: Duration,
-}
-
-/// An attempt that is over, on its way back to its lane.
-pub(crate) struct Returned {
-    lane: usize,
-    exporter: Box<dyn Exporter>,
-    batch: Batch,
-    answer: Answer,
 }
 
 /// What each lane held when a flush reached it.

@@ -13,7 +13,7 @@ use crate::diag::Diagnostics;
 use crate::export::Scope;
 use crate::ledger::{Account, Ledger, Loss, Posting};
 use crate::model::{Callsite, Fields, Lane as Number, Lanes, Recorded};
-use crate::pipeline::worker::Message;
+use crate::pipeline::message::Message;
 use crate::sink::Sink;
 
 /// How much the queue keeps, what the worker has in hand among it.

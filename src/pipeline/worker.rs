@@ -11,36 +11,12 @@ use crate::diag::Diagnostics;
 use crate::ledger::{Loss, Posting};
 use crate::model::{Recorded, Shared};
 use crate::pipeline::caught;
-use crate::pipeline::posts::{Marks, Posts, Returned};
+use crate::pipeline::message::{Flush, Message};
+use crate::pipeline::posts::{Marks, Posts};
 use crate::pipeline::queue::Queue;
 use crate::pipeline::report::FlushReport;
 use crate::process::Masker;
 use crate::read::Reader;
-
-/// What the worker is told.
-pub(crate) enum Message {
-    /// The queue is no longer empty.
-    Work,
-    /// The queue fills up.
-    Hurry,
-    /// Send everything that has ended.
-    Flush(Flush),
-    /// An attempt is over.
-    Returned(Returned),
-}
-
-/// A wish to have everything sent.
-pub(crate) struct Flush {
-    /// It is answered by then, with what is known. None is never.
-    pub(crate) deadline: Option<Instant>,
-    /// The worker ends with it. The queue is closed already.
-    pub(crate) stop: bool,
-    /// Called once, on the worker.
-    pub(crate) reply: Reply,
-}
-
-/// Where the answer to a flush goes.
-pub(crate) type Reply = Box<dyn FnOnce(FlushReport) + Send>;
 
 /// The state of the thread.
 pub(crate) struct Worker {
