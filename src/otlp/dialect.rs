@@ -14,7 +14,7 @@ use super::attributes::Attributes;
 use super::encode::{Dialect, Span};
 use crate::field::{Role, Trust, semantic_name};
 use crate::model::{
-    Content, EventHead, EventKind, Field, Kind, Lane, Observation, Resource, ValueRef, write_arguments,
+    Content, EventHead, EventKind, Field, Kind, Lane, Level, Observation, Resource, ValueRef, write_arguments,
 };
 
 /// The length from which a value is content, in bytes.
@@ -72,6 +72,7 @@ impl Dialect for GenAiDialect {
         }
         self.fields(observation, attributes);
         implied(observation, attributes);
+        self.warning(observation, attributes);
         for (event, fields) in observation.events() {
             self.event(observation, event, fields, span);
         }
@@ -95,6 +96,22 @@ impl GenAiDialect {
             }
         }
         named.write(attributes);
+    }
+
+    /// What the status of OTLP cannot say: it knows failures only, and a call that was cancelled is none.
+    fn warning(&self, observation: &Observation, attributes: &mut Attributes<'_>) {
+        if observation.level() == Level::Error {
+            return;
+        }
+        if observation.level() == Level::Warning {
+            attributes.text("level", Level::Warning.as_str());
+        }
+        let message = observation.status_message();
+        if let Some(message) =
+            message.filter(|message| self.capture_content || message.len() <= CONTENT_BYTES)
+        {
+            attributes.text("status_message", message);
+        }
     }
 
     fn event<'a>(

@@ -166,7 +166,9 @@ POST /ask (internal)
     slow (internal)
         as_type = "chain"
         gen_ai.operation.name = "invoke_workflow"
+        level = "WARNING"
         session.id = "s-1"
+        status_message = "cancelled"
         user.id = "u-1"
     connect (internal)
         client = "{\"host\":\"crm\",\"api_key\":\"[redacted]\",\"_type\":\"Client\"}"
@@ -193,6 +195,7 @@ POST /ask (internal)
         gen_ai.usage.output_tokens = 8
         level = "WARNING"
         session.id = "s-1"
+        status_message = "slow model"
         stop = "[\"\\n\", \"END\"]"
         user.id = "u-1"
         link to a span that is not here
