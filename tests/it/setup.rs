@@ -176,7 +176,7 @@ fn a_guard_that_is_dropped_at_once_is_said_at_the_first_span() {
     assert_eq!(lines.all(), [] as [&str; 0]);
     let subscriber = Dispatch::new(tracing_subscriber::registry().with(layer));
     dispatcher::with_default(&subscriber, || {
-        (0..3).for_each(|_| info_span!("work").in_scope(|| {}))
+        (0..3).for_each(|_| info_span!("work").in_scope(|| {}));
     });
     assert_eq!(lines.all().len(), 1, "{:?}", lines.all());
     assert_eq!(
