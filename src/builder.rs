@@ -20,7 +20,7 @@ use crate::error::{Error, Kind};
 use crate::export::{Exporter, Scope};
 use crate::id::Ids;
 use crate::layer::{LlmLayer, Settings};
-use crate::model::{Value, ValueRef};
+use crate::model::Value;
 use crate::pipeline::{self, Guard, Pipeline};
 
 /// Observes this program, by its environment: `builder().from_env().init()`.
@@ -134,7 +134,8 @@ impl Builder {
         self
     }
 
-    /// Sends to a destination of one's own, which is shown what `scope` says.
+    /// Sends to a destination of one's own, which is shown what `scope` says: at most 512 observations or 4 MiB at once,
+    /// after 5 s at the latest. An attempt that takes longer than 10 s is given up and made again.
     pub fn exporter(mut self, exporter: impl Exporter, scope: Scope) -> Self {
         self.exporters.push((Box::new(exporter), scope));
         self
@@ -142,13 +143,13 @@ impl Builder {
 
     /// The name of the service; it wins over `OTEL_SERVICE_NAME`.
     pub fn service_name(self, name: impl Into<String>) -> Self {
-        let name = name.into();
-        self.resource("service.name", ValueRef::Text(&name))
+        self.resource("service.name", name.into())
     }
 
-    /// An attribute of the process, shown by OTLP backends and as metadata by Langfuse.
-    pub fn resource(mut self, key: impl Into<String>, value: ValueRef<'_>) -> Self {
-        self.resource.push((key.into(), value.to_value()));
+    /// An attribute of the process, such as `("service.version", "1.2")`, shown by OTLP backends and as metadata by
+    /// Langfuse; it wins over `OTEL_RESOURCE_ATTRIBUTES`.
+    pub fn resource(mut self, key: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.resource.push((key.into(), value.into()));
         self
     }
 
@@ -192,21 +193,22 @@ impl Builder {
         self
     }
 
-    /// How many bytes of finished observations wait for the worker, and for each destination, at most: 32 MiB. What
-    /// comes then is dropped and counted.
+    /// How many bytes of finished observations wait for the worker, and for each destination, at most:
+    /// [`Pipeline::DEFAULT_QUEUE_BYTES`] when it is not set; 0 is an error. What comes then is dropped and counted.
     pub fn queue_bytes(mut self, bytes: usize) -> Self {
         self.queue_bytes = bytes;
         self
     }
 
-    /// How long [`Pipeline::flush`] waits at most: 30 s.
+    /// How long [`Pipeline::flush`] waits at most: [`Pipeline::DEFAULT_FLUSH_DEADLINE`] when it is not set.
     pub fn flush_deadline(mut self, deadline: Duration) -> Self {
         self.flush_deadline = deadline;
         self
     }
 
-    /// Who is told, in one line, of what goes wrong; stderr when it is not set. Never called from inside a span
-    /// callback's lock, and never through `tracing`.
+    /// Who is told, in one line, of what goes wrong; stderr when it is not set. It is called on the pipeline's thread, and
+    /// on yours inside a span callback, with nothing locked: it may use `tracing`, and its panic is caught. It should not
+    /// block.
     pub fn on_diagnostic(mut self, say: impl Fn(&str) + Send + Sync + 'static) -> Self {
         self.diagnostics = Diagnostics::new(say);
         self

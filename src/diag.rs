@@ -1,6 +1,7 @@
 //! How the crate speaks: one line at a time, never through `tracing`, which it would observe.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 /// Says one line to whoever can act on it. By default the line goes to stderr.
@@ -20,13 +21,25 @@ impl Diagnostics {
         })
     }
 
+    /// Says one line. Whoever listens is the user's code, called from inside span callbacks and from the worker: its
+    /// panic ends here.
     pub(crate) fn say(&self, line: &str) {
-        (self.0)(line);
+        let _ = catch_unwind(AssertUnwindSafe(|| (self.0)(line)));
     }
 }
 
 impl fmt::Debug for Diagnostics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Diagnostics")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_listener_that_panics_takes_nothing_down() {
+        Diagnostics::new(|_| panic!("theirs")).say("line");
     }
 }

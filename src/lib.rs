@@ -33,7 +33,7 @@ pub use error::Error;
 pub use id::{ParseIdError, SpanId, TraceId};
 pub use layer::{LlmLayer, ObservationHandle, Observe, Observed, SpanExt, TraceHandle, current};
 pub use ledger::{Account, Ledger};
-pub use model::{Cost, Kind, Level, Observation, Usage, Value, ValueRef};
+pub use model::{Cost, Kind, Level, Observation, Usage, Value};
 pub use pipeline::{FlushReport, Guard, LaneReport, Pipeline};
 
 /// The integration tests' server, for the tests inside the rooms.

@@ -27,4 +27,5 @@ pub(crate) use trace::TraceAttributes;
 pub(crate) use tree::hand;
 pub(crate) use tree::{Forest, Node};
 pub use usage::{Cost, Usage};
-pub use value::{Value, ValueRef};
+pub use value::Value;
+pub(crate) use value::{ValueRef, write_object};

@@ -4,6 +4,7 @@
 mod attempt;
 mod backoff;
 mod lane;
+mod message;
 mod posts;
 mod queue;
 mod report;
@@ -31,11 +32,12 @@ use crate::sink;
 
 use self::backoff::Backoff;
 use self::lane::{Lane, Plan};
+use self::message::{Flush, Message, Reply};
 use self::posts::{Post, Posts};
 use self::queue::Bounds;
 pub(crate) use self::queue::Queue;
 pub use self::report::{FlushReport, LaneReport};
-use self::worker::{Flush, Message, Reply, Worker};
+use self::worker::Worker;
 
 /// The delivery of observations: flush it, shut it down, ask what became of them. Clones are handles to the same.
 #[derive(Clone)]
@@ -293,11 +295,6 @@ impl LaneSpec {
             timeout: self.timeout,
         }
     }
-}
-
-/// Says one line. What the user does with it may panic; that is no reason to take anything down.
-fn say(diagnostics: &Diagnostics, line: &str) {
-    caught(|| diagnostics.say(line));
 }
 
 /// Runs code that is not ours, or nearly; none when it panics.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::builder::Builder;
 use crate::console::ConsoleExporter;
+use crate::diag::Diagnostics;
 use crate::env::{FromEnv, Variables};
 use crate::error::Error;
 use crate::export::{Exporter, Scope};
@@ -40,30 +41,32 @@ pub(super) fn lanes(mut builder: Builder) -> Result<Vec<LaneSpec>, Error> {
     }
     let resource = Arc::new(wanted.resource);
     let mut lanes = Lanes::default();
-    for settings in wanted.langfuse {
+    for Asked { settings, variables } in wanted.langfuse {
         let (environment, release) = (builder.environment.as_deref(), builder.release.as_deref());
         let dialect = Box::new(LangfuseDialect::new(Arc::clone(&resource), environment, release));
         let (batch, interval) = (settings.flush_at, settings.flush_interval);
         let timeout = settings.timeout;
-        lanes.push(
-            Box::new(LangfuseExporter::new(settings, dialect)?),
-            Scope::Observations,
-            |spec| {
-                spec.batch = batch.unwrap_or(LANGFUSE_BATCH);
-                spec.interval = interval.unwrap_or(LaneSpec::DEFAULT_INTERVAL);
-                spec.timeout = timeout;
-            },
-        );
+        let exporter = LangfuseExporter::new(settings, dialect);
+        let Some(exporter) = opened(exporter, variables, &builder.diagnostics)? else {
+            continue;
+        };
+        lanes.push(Box::new(exporter), Scope::Observations, |spec| {
+            spec.batch = batch.unwrap_or(LANGFUSE_BATCH);
+            spec.interval = interval.unwrap_or(LaneSpec::DEFAULT_INTERVAL);
+            spec.timeout = timeout;
+        });
     }
     let resource = Arc::new(with_release((*resource).clone(), builder.release));
-    for settings in wanted.otlp {
+    for Asked { settings, variables } in wanted.otlp {
         let dialect = Box::new(GenAiDialect::new(Arc::clone(&resource), wanted.capture_content));
         let timeout = settings.timeout;
-        lanes.push(
-            Box::new(OtlpExporter::new(settings, dialect)?),
-            Scope::Everything,
-            |spec| spec.timeout = timeout,
-        );
+        let exporter = OtlpExporter::new(settings, dialect);
+        let Some(exporter) = opened(exporter, variables, &builder.diagnostics)? else {
+            continue;
+        };
+        lanes.push(Box::new(exporter), Scope::Everything, |spec| {
+            spec.timeout = timeout;
+        });
     }
     for (exporter, scope) in builder.exporters {
         lanes.push(exporter, scope, |_| {});
@@ -74,6 +77,24 @@ pub(super) fn lanes(mut builder: Builder) -> Result<Vec<LaneSpec>, Error> {
         });
     }
     Ok(lanes.0)
+}
+
+/// The exporter, if it could be made. What the program itself asked for must work; what variables asked for is left out
+/// and said, so that a deployment's mistake does not end the program.
+fn opened<T>(
+    exporter: Result<T, Error>,
+    variables: Option<&str>,
+    diagnostics: &Diagnostics,
+) -> Result<Option<T>, Error> {
+    match (exporter, variables) {
+        (Err(error), Some(variables)) => {
+            diagnostics.say(&format!(
+                "{variables} cannot be followed, no traces go there: {error}"
+            ));
+            Ok(None)
+        }
+        (exporter, _) => exporter.map(Some),
+    }
 }
 
 /// OTLP's name of a release. Langfuse would take it for the version of each trace.
@@ -108,10 +129,32 @@ impl Lanes {
     }
 }
 
+/// A destination, and the variables that ask for it; none where the program does.
+struct Asked<T> {
+    settings: T,
+    variables: Option<&'static str>,
+}
+
+impl<T> Asked<T> {
+    fn by_hand(settings: Result<T, Error>) -> Result<Self, Error> {
+        Ok(Self {
+            settings: settings?,
+            variables: None,
+        })
+    }
+
+    fn by_variables(settings: T, variables: &'static str) -> Self {
+        Self {
+            settings,
+            variables: Some(variables),
+        }
+    }
+}
+
 /// What is to be opened.
 struct Wanted {
-    langfuse: Vec<LangfuseSettings>,
-    otlp: Vec<OtlpSettings>,
+    langfuse: Vec<Asked<LangfuseSettings>>,
+    otlp: Vec<Asked<OtlpSettings>>,
     console: bool,
     disabled: bool,
     resource: Resource,
@@ -128,8 +171,8 @@ impl Wanted {
             .drain(..)
             .for_each(|(key, value)| resource.set(key, value));
         Ok(Self {
-            langfuse: langfuse.collect::<Result<_, _>>()?,
-            otlp: otlp.collect::<Result<_, _>>()?,
+            langfuse: langfuse.map(Asked::by_hand).collect::<Result<_, _>>()?,
+            otlp: otlp.map(Asked::by_hand).collect::<Result<_, _>>()?,
             console: builder.console,
             disabled: false,
             resource,
@@ -146,9 +189,11 @@ impl Wanted {
             return messages;
         }
         let langfuse = take(LangfuseSettings::from_env(variables), &mut messages);
+        let langfuse = langfuse.map(|settings| Asked::by_variables(settings, "LANGFUSE_*"));
         self.langfuse.extend(langfuse);
         if destinations.otlp {
             let otlp = take(OtlpSettings::from_env(variables), &mut messages);
+            let otlp = otlp.map(|settings| Asked::by_variables(settings, "OTEL_EXPORTER_OTLP_*"));
             self.otlp.extend(otlp);
         }
         let deployment = take(Deployment::from_env(variables), &mut messages);
@@ -184,4 +229,40 @@ impl Wanted {
 fn take<T>(read: FromEnv<T>, messages: &mut Vec<String>) -> T {
     messages.extend(read.messages);
     read.settings
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::error::Kind;
+
+    #[test]
+    fn what_variables_ask_for_in_vain_costs_one_line() {
+        let said = Arc::new(Mutex::new(Vec::new()));
+        let lines = Arc::clone(&said);
+        let diagnostics = Diagnostics::new(move |line| lines.lock().unwrap().push(line.to_owned()));
+        let failed = || Err::<(), _>(Error::new(Kind::System, "no crypto provider"));
+        assert!(opened(failed(), None, &diagnostics).is_err());
+        assert!(said.lock().unwrap().is_empty());
+        assert!(opened(failed(), Some("LANGFUSE_*"), &diagnostics).is_ok_and(|exporter| exporter.is_none()));
+        assert_eq!(
+            *said.lock().unwrap(),
+            ["LANGFUSE_* cannot be followed, no traces go there: no crypto provider"]
+        );
+    }
+
+    /// Runs with `--no-default-features`.
+    #[cfg(not(any(feature = "rustls", feature = "native-tls", feature = "rustls-no-provider")))]
+    #[test]
+    fn without_tls_a_variable_that_needs_it_opens_nothing() {
+        let variables = [
+            ("LANGFUSE_PUBLIC_KEY", "pk-lf-1"),
+            ("LANGFUSE_SECRET_KEY", "sk-lf-1"),
+        ];
+        let mut builder = crate::builder();
+        builder.variables = Some(Variables::from_pairs(variables));
+        assert!(lanes(builder).is_ok_and(|lanes| lanes.is_empty()));
+    }
 }

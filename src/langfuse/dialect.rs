@@ -15,7 +15,9 @@ use super::environment::normalise;
 use super::json;
 use super::parameters::Parameters;
 use crate::field::Role;
-use crate::model::{Content, Field, Kind, Lane, Observation, Resource, ValueRef, write_arguments};
+use crate::model::{
+    Content, Field, Kind, Lane, Observation, Resource, ValueRef, write_arguments, write_object,
+};
 use crate::otlp::attributes::Attributes;
 use crate::otlp::encode::{Dialect, Span};
 
@@ -126,14 +128,14 @@ impl Row<'_, '_> {
             let buckets = observation.usage().buckets();
             let buckets = buckets.map(|(name, tokens)| (name, ValueRef::U64(tokens)));
             self.0.text_with("langfuse.observation.usage_details", |out| {
-                json::write_object(buckets, out);
+                write_object(buckets, out);
             });
         }
         if !observation.cost().is_empty() {
             let parts = observation.cost().parts();
             let parts = parts.map(|(name, dollars)| (name, ValueRef::F64(dollars)));
             self.0.text_with("langfuse.observation.cost_details", |out| {
-                json::write_object(parts, out);
+                write_object(parts, out);
             });
         }
         if let Some(nanos) = observation.first_token_nanos() {

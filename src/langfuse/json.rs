@@ -1,23 +1,6 @@
 //! Objects that travel as text: Langfuse's server takes structure as JSON in a string, never as OTLP's own maps.
 
-use crate::model::{Value, ValueRef};
-
-/// Writes members as one JSON object. Each name is given once.
-pub(super) fn write_object<'a>(
-    members: impl IntoIterator<Item = (&'a str, ValueRef<'a>)>,
-    out: &mut Vec<u8>,
-) {
-    out.push(b'{');
-    for (at, (name, value)) in members.into_iter().enumerate() {
-        if at > 0 {
-            out.push(b',');
-        }
-        ValueRef::Text(name).write_json(out);
-        out.push(b':');
-        value.write_json(out);
-    }
-    out.push(b'}');
-}
+use crate::model::Value;
 
 /// The members of a JSON object; `None` when it is something else.
 pub(super) fn members(json: &str) -> Option<Vec<(String, Value)>> {

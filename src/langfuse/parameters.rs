@@ -4,7 +4,7 @@ use smallvec::SmallVec;
 
 use super::json;
 use crate::field::{Role, Trust};
-use crate::model::{Observation, Value, ValueRef};
+use crate::model::{Observation, Value, ValueRef, write_object};
 
 /// The parameters of an observation, each once: of two with one name the more trusted wins, else the later; what was
 /// said of one alone wins over an object of all.
@@ -39,7 +39,7 @@ impl<'a> Parameters<'a> {
         let single = self.single.iter().map(|(name, _, value)| (*name, *value));
         let members = self.members.iter().filter(|(name, ..)| !self.is_single(name));
         let members = members.map(|(name, _, value)| (name.as_str(), value.as_ref()));
-        json::write_object(single.chain(members), out);
+        write_object(single.chain(members), out);
     }
 
     fn is_single(&self, name: &str) -> bool {

@@ -54,6 +54,7 @@ pub(crate) struct OpenObservation {
     links: Vec<Link>,
     dropped_events: u32,
     dropped_fields: u32,
+    dropped_links: u32,
 }
 
 /// What a new span takes from its nearest recorded ancestor.
@@ -122,6 +123,7 @@ impl OpenObservation {
             links: Vec::new(),
             dropped_events: 0,
             dropped_fields: 0,
+            dropped_links: 0,
             trace,
             callsite,
         };
@@ -259,6 +261,7 @@ impl OpenObservation {
             links: self.links,
             dropped_events: self.dropped_events,
             dropped_fields: self.dropped_fields,
+            dropped_links: self.dropped_links,
             callsite: self.callsite,
         };
         let outcome = if self.panicked {

@@ -140,13 +140,17 @@ pub(crate) fn take_attributes(
         .enumerate()
         .filter(|(_, entry)| entry.head.role.is_trace() && entry.head.owner == 0)
     {
-        let head = entry.head;
+        let (head, value) = (entry.head, fields.value(entry));
         if !counts(head, above) {
             argument(at);
             continue;
         }
+        // An `Option` that is `None` says nothing, however far its name is trusted.
+        if value == ValueRef::Debug("None") {
+            continue;
+        }
         found = true;
-        let (short, value) = (short(fields, head, callsite), fields.value(entry));
+        let short = short(fields, head, callsite);
         own.get_or_insert_default()
             .set(head.role, head.trust, |attributes| {
                 set(attributes, head.role, short, value);

@@ -17,11 +17,14 @@ pub(crate) struct Visitor<'a> {
     pub(crate) owner: u16,
 }
 
+/// What `tracing-log` adds to each event.
+const OF_THE_LOG_BRIDGE: [&str; 4] = ["log.target", "log.module_path", "log.file", "log.line"];
+
 impl Visitor<'_> {
     fn head(&self, field: &Field) -> Option<Head> {
         let known = self.callsite.field(field.index())?;
         // A method's receiver is no input, and what the `log` bridge adds is no field.
-        if known.name == "self" || known.name.starts_with("log.") {
+        if known.name == "self" || OF_THE_LOG_BRIDGE.contains(&known.name) {
             return None;
         }
         let mut head = Head::declared(field.index());

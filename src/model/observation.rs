@@ -13,7 +13,7 @@ use crate::field::{Role, Trust};
 use crate::id::{SpanId, TraceId};
 use crate::model::{
     Cost, Entry, EventHead, Fields, Key, Kind, Lane, Lanes, Level, Link, PromptLink, Recorded,
-    TraceAttributes, Usage, ValueRef,
+    TraceAttributes, Usage, ValueRef, write_object,
 };
 
 /// One finished observation: a span with its type, model, input, output, usage and the attributes of its trace.
@@ -247,6 +247,10 @@ impl Observation {
         self.recorded.dropped_fields
     }
 
+    pub(crate) fn dropped_links(&self) -> u32 {
+        self.recorded.dropped_links
+    }
+
     /// The target of the span: the module that made it, unless it says otherwise.
     #[must_use]
     pub fn target(&self) -> &str {
@@ -352,16 +356,7 @@ impl Recorded {
 
 /// Writes the argument object as JSON.
 pub(crate) fn write_arguments(observation: &Observation, out: &mut Vec<u8>) {
-    out.push(b'{');
-    for (at, (name, value)) in observation.arguments().enumerate() {
-        if at > 0 {
-            out.push(b',');
-        }
-        ValueRef::Text(name).write_json(out);
-        out.push(b':');
-        value.write_json(out);
-    }
-    out.push(b'}');
+    write_object(observation.arguments(), out);
 }
 
 /// A handle to an observation that several lanes hold.

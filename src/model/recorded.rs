@@ -36,6 +36,8 @@ pub(crate) struct Recorded {
     pub(crate) dropped_events: u32,
     /// Values that were not kept, past the limit.
     pub(crate) dropped_fields: u32,
+    /// Links that were not kept, past the limit.
+    pub(crate) dropped_links: u32,
 }
 
 impl Recorded {
@@ -98,6 +100,7 @@ impl Recorded {
             links: Vec::new(),
             dropped_events: 0,
             dropped_fields: 0,
+            dropped_links: 0,
         }
     }
 }

@@ -20,6 +20,10 @@ pub(crate) struct TraceAttributes {
     pub(crate) metadata: Vec<(Arc<str>, Value)>,
 }
 
+/// How many tags a trace keeps, and how many keys of metadata (OpenTelemetry's default limit of attributes). Every
+/// observation of the trace carries them all, and each that closes after a change unites them anew.
+const LIMIT: usize = 128;
+
 impl TraceAttributes {
     /// Takes over what an observation nearer to the reader says: single values replace, tags and metadata unite.
     pub(crate) fn overlay(&mut self, nearer: &Self) {
@@ -68,15 +72,17 @@ impl TraceAttributes {
     }
 
     pub(crate) fn tag(&mut self, tag: &str) {
-        if !tag.is_empty() && !self.tags.iter().any(|known| **known == *tag) {
+        if !tag.is_empty() && self.tags.len() < LIMIT && !self.tags.iter().any(|known| **known == *tag) {
             self.tags.push(tag.into());
         }
     }
 
     pub(crate) fn set_metadata(&mut self, key: &str, value: Value) {
-        match self.metadata.iter_mut().find(|(known, _)| **known == *key) {
-            Some((_, known)) => *known = value,
-            None => self.metadata.push((key.into(), value)),
+        let known = self.metadata.iter_mut().find(|(known, _)| **known == *key);
+        if let Some((_, known)) = known {
+            *known = value;
+        } else if self.metadata.len() < LIMIT {
+            self.metadata.push((key.into(), value));
         }
     }
 }

@@ -194,6 +194,7 @@ pub(crate) mod hand {
                 links: Vec::new(),
                 dropped_events: 0,
                 dropped_fields: 0,
+                dropped_links: 0,
             },
             reading: Reading {
                 name: name.into(),

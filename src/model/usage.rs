@@ -98,7 +98,7 @@ impl Usage {
             self.buckets()
                 .filter(|(name, _)| name.starts_with(side))
                 .map(|(_, tokens)| tokens)
-                .sum()
+                .fold(0, u64::saturating_add)
         };
         let (inputs, outputs) = (details("input_"), details("output_"));
         for (name, tokens) in &mut self.buckets {
@@ -219,6 +219,18 @@ mod tests {
             ("total", 128),
         ];
         assert_eq!(buckets, expected);
+    }
+
+    #[test]
+    fn counts_that_cannot_be_stop_at_the_largest_number() {
+        let usage = Usage::new(1, 1)
+            .cached(u64::MAX)
+            .cache_write(u64::MAX)
+            .into_disjoint();
+        assert_eq!(
+            (usage.get("input"), usage.get("total")),
+            (Some(0), Some(u64::MAX))
+        );
     }
 
     #[test]

@@ -2,8 +2,7 @@
 
 /// A value as an observation holds it.
 #[derive(Clone, Copy, PartialEq, Debug)]
-#[non_exhaustive]
-pub enum ValueRef<'a> {
+pub(crate) enum ValueRef<'a> {
     /// A boolean.
     Bool(bool),
     /// A signed integer.
@@ -30,8 +29,7 @@ pub enum ValueRef<'a> {
 
 impl<'a> ValueRef<'a> {
     /// The text of a value that is text of any sort.
-    #[must_use]
-    pub fn as_str(self) -> Option<&'a str> {
+    pub(crate) fn as_str(self) -> Option<&'a str> {
         match self {
             Self::Text(text) | Self::Debug(text) | Self::Json(text) | Self::Error(text) => Some(text),
             _ => None,
@@ -39,8 +37,7 @@ impl<'a> ValueRef<'a> {
     }
 
     /// The value as a count: a non-negative integer, also as text of digits. Fractions are none.
-    #[must_use]
-    pub fn as_count(self) -> Option<u64> {
+    pub(crate) fn as_count(self) -> Option<u64> {
         match self {
             Self::I64(number) => u64::try_from(number).ok(),
             Self::U64(number) => Some(number),
@@ -55,8 +52,7 @@ impl<'a> ValueRef<'a> {
     }
 
     /// The value as a finite number, also from text.
-    #[must_use]
-    pub fn as_number(self) -> Option<f64> {
+    pub(crate) fn as_number(self) -> Option<f64> {
         let number = match self {
             Self::I64(number) => number as f64,
             Self::U64(number) => number as f64,
@@ -89,8 +85,7 @@ impl<'a> ValueRef<'a> {
     }
 
     /// A copy that owns its text.
-    #[must_use]
-    pub fn to_value(self) -> Value {
+    pub(crate) fn to_value(self) -> Value {
         match self {
             Self::Bool(value) => Value::Bool(value),
             Self::I64(value) => Value::I64(value),
@@ -108,7 +103,26 @@ impl<'a> ValueRef<'a> {
     }
 }
 
-/// A value that owns its text.
+/// Writes members as one JSON object. Each name is given once.
+pub(crate) fn write_object<'a>(
+    members: impl IntoIterator<Item = (&'a str, ValueRef<'a>)>,
+    out: &mut Vec<u8>,
+) {
+    out.push(b'{');
+    for (at, (name, value)) in members.into_iter().enumerate() {
+        if at > 0 {
+            out.push(b',');
+        }
+        ValueRef::Text(name).write_json(out);
+        out.push(b':');
+        value.write_json(out);
+    }
+    out.push(b'}');
+}
+
+/// A value with a type of its own, made from numbers, booleans and text.
+///
+/// OTLP has no larger integers than `i64`: above, a number is sent as its decimal text.
 #[derive(Clone, PartialEq, Debug)]
 #[non_exhaustive]
 pub enum Value {
@@ -128,8 +142,7 @@ pub enum Value {
 
 impl Value {
     /// The same value, borrowed.
-    #[must_use]
-    pub fn as_ref(&self) -> ValueRef<'_> {
+    pub(crate) fn as_ref(&self) -> ValueRef<'_> {
         match self {
             Self::Bool(value) => ValueRef::Bool(*value),
             Self::I64(value) => ValueRef::I64(*value),
@@ -139,4 +152,25 @@ impl Value {
             Self::Json(text) => ValueRef::Json(text),
         }
     }
+}
+
+macro_rules! from {
+    ($($from:ty => $variant:ident,)*) => {
+        $(impl From<$from> for Value {
+            fn from(value: $from) -> Self {
+                Self::$variant(value.into())
+            }
+        })*
+    };
+}
+
+from! {
+    bool => Bool,
+    i32 => I64,
+    i64 => I64,
+    u32 => U64,
+    u64 => U64,
+    f64 => F64,
+    &str => Text,
+    String => Text,
 }

@@ -14,7 +14,7 @@ use super::attributes::Attributes;
 use super::encode::{Dialect, Span};
 use crate::field::{Role, Trust, semantic_name};
 use crate::model::{
-    Content, EventHead, EventKind, Field, Kind, Lane, Observation, Resource, ValueRef, write_arguments,
+    Content, EventHead, EventKind, Field, Kind, Lane, Level, Observation, Resource, ValueRef, write_arguments,
 };
 
 /// The length from which a value is content, in bytes.
@@ -72,10 +72,11 @@ impl Dialect for GenAiDialect {
         }
         self.fields(observation, attributes);
         implied(observation, attributes);
+        self.warning(observation, attributes);
         for (event, fields) in observation.events() {
             self.event(observation, event, fields, span);
         }
-        span.dropped(observation.dropped_fields(), observation.dropped_events());
+        span.dropped(observation);
         observation.links().iter().for_each(|link| span.link(link));
     }
 }
@@ -95,6 +96,22 @@ impl GenAiDialect {
             }
         }
         named.write(attributes);
+    }
+
+    /// What the status of OTLP cannot say: it knows failures only, and a call that was cancelled is none.
+    fn warning(&self, observation: &Observation, attributes: &mut Attributes<'_>) {
+        if observation.level() == Level::Error {
+            return;
+        }
+        if observation.level() == Level::Warning {
+            attributes.text("level", Level::Warning.as_str());
+        }
+        let message = observation.status_message();
+        if let Some(message) =
+            message.filter(|message| self.capture_content || message.len() <= CONTENT_BYTES)
+        {
+            attributes.text("status_message", message);
+        }
     }
 
     fn event<'a>(
@@ -134,10 +151,10 @@ impl GenAiDialect {
         }
     }
 
-    /// The fields of an event but the one that is said already, and but those that `tracing-log` adds.
+    /// The fields of an event but the one that is said already.
     fn event_fields(&self, fields: &[Field<'_>], said: &str, attributes: &mut Attributes<'_>) {
         for field in fields {
-            let kept = field.name != said && !field.name.starts_with("log.") && !is_langfuses(field.name);
+            let kept = field.name != said && !is_langfuses(field.name);
             if kept && !self.is_withheld(field) {
                 attributes.put(field.name, field.value);
             }
@@ -576,7 +593,6 @@ mod tests {
                         ("count", ValueRef::U64(3)),
                         ("prompt", ValueRef::Text("p")),
                         ("long", ValueRef::Text(&long)),
-                        ("log.target", ValueRef::Text("t")),
                         ("langfuse.x", ValueRef::Text("t")),
                     ],
                 )

@@ -76,11 +76,12 @@ impl<'a> Span<'a> {
         });
     }
 
-    /// Says how many attributes and how many events were not kept.
-    pub(crate) fn dropped(&mut self, attributes: u32, events: u32) {
+    /// Says how many attributes, events and links were not kept.
+    pub(crate) fn dropped(&mut self, observation: &Observation) {
         for (field, count) in [
-            (field::DROPPED_ATTRIBUTES, attributes),
-            (field::DROPPED_EVENTS, events),
+            (field::DROPPED_ATTRIBUTES, observation.dropped_fields()),
+            (field::DROPPED_EVENTS, observation.dropped_events()),
+            (field::DROPPED_LINKS, observation.dropped_links()),
         ] {
             if count > 0 {
                 protobuf::number(self.attributes.out, field, count.into());
@@ -158,6 +159,7 @@ mod field {
     pub(super) const EVENTS: Number = 11;
     pub(super) const DROPPED_EVENTS: Number = 12;
     pub(super) const LINKS: Number = 13;
+    pub(super) const DROPPED_LINKS: Number = 14;
     pub(super) const STATUS: Number = 15;
     pub(super) const FLAGS: Number = 16;
 
@@ -212,7 +214,7 @@ mod tests {
             }
             // Also between the events an attribute is one of the same list.
             put(&script.late, span.attributes());
-            span.dropped(observation.dropped_fields(), observation.dropped_events());
+            span.dropped(observation);
             observation.links().iter().for_each(|link| span.link(link));
         }
     }
@@ -266,7 +268,8 @@ mod tests {
         late: Vec<(String, Any)>,
         events: Vec<Event>,
         links: Vec<(u128, u64)>,
-        dropped: (u32, u32),
+        /// Attributes, events and links.
+        dropped: [u32; 3],
         parent: Option<u64>,
         kind: i32,
         times: (u64, u64),
@@ -306,7 +309,7 @@ mod tests {
         let events = prop::collection::vec((any::<u64>(), ".{0,40}", attributes()), 0..4);
         let links = prop::collection::vec((1..u128::MAX, 1..u64::MAX), 0..3);
         (
-            (attributes(), attributes(), events, links, any::<(u32, u32)>()),
+            (attributes(), attributes(), events, links, any::<[u32; 3]>()),
             (prop::option::of(1..u64::MAX), 1..6_i32, any::<(u64, u64)>()),
             (level, prop::option::of(".{0,40}"), any::<bool>()),
         )
@@ -345,7 +348,12 @@ mod tests {
                 4 => SpanKind::Producer,
                 _ => SpanKind::Consumer,
             };
-            (draft.recorded.dropped_fields, draft.recorded.dropped_events) = script.dropped;
+            let recorded = &mut draft.recorded;
+            [
+                recorded.dropped_fields,
+                recorded.dropped_events,
+                recorded.dropped_links,
+            ] = script.dropped;
             draft.recorded.links = script
                 .links
                 .iter()
@@ -438,11 +446,11 @@ mod tests {
             start_time_unix_nano: script.times.0,
             end_time_unix_nano: script.times.1.max(script.times.0),
             attributes: expected_attributes(script.attributes.iter().chain(&script.late)),
-            dropped_attributes_count: script.dropped.0,
+            dropped_attributes_count: script.dropped[0],
             events: script.events.iter().map(event).collect(),
-            dropped_events_count: script.dropped.1,
+            dropped_events_count: script.dropped[1],
             links: script.links.iter().map(link).collect(),
-            dropped_links_count: 0,
+            dropped_links_count: script.dropped[2],
             status,
         }
     }

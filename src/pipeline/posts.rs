@@ -10,12 +10,11 @@ use tokio::sync::mpsc::UnboundedSender;
 use crate::diag::Diagnostics;
 use crate::export::{Batch, Exporter};
 use crate::model::{Lane as Number, Shared};
-use crate::pipeline::attempt::{Answer, attempt};
+use crate::pipeline::attempt::attempt;
 use crate::pipeline::lane::{Effect, Event, Lane};
+use crate::pipeline::message::{Message, Returned};
 use crate::pipeline::queue::Queue;
 use crate::pipeline::report::FlushReport;
-use crate::pipeline::say;
-use crate::pipeline::worker::Message;
 
 /// A lane with what it sends through.
 pub(crate) struct Post {
@@ -24,14 +23,6 @@ pub(crate) struct Post {
     pub(crate) exporter: Option<Box<dyn Exporter>>,
     /// An attempt that takes longer is given up.
     pub(crate) timeout: Duration,
-}
-
-/// An attempt that is over, on its way back to its lane.
-pub(crate) struct Returned {
-    lane: usize,
-    exporter: Box<dyn Exporter>,
-    batch: Batch,
-    answer: Answer,
 }
 
 /// What each lane held when a flush reached it.
@@ -115,6 +106,12 @@ impl Posts {
         (0..self.posts.len()).for_each(|lane| self.step(lane, now, Event::Stop));
     }
 
+    /// The exporters, to be closed; those that have a batch on its way are away.
+    pub(crate) fn take_exporters(&mut self) -> Vec<Box<dyn Exporter>> {
+        let exporters = self.posts.iter_mut().filter_map(|post| post.exporter.take());
+        exporters.collect()
+    }
+
     /// Whether every lane is done with what it held, or will do nothing more about it in time.
     pub(crate) fn are_settled(&self, marks: &Marks, deadline: Option<Instant>) -> bool {
         self.posts.iter().zip(marks).all(|(post, mark)| {
@@ -143,7 +140,7 @@ impl Posts {
             match effect {
                 Effect::Send(batch) => self.send(lane, batch),
                 Effect::Count(posting) => self.queue.post(lane, posting),
-                Effect::Say(line) => say(&self.diagnostics, &line),
+                Effect::Say(line) => self.diagnostics.say(&line),
                 Effect::Done(observations) => self.recycle(observations),
             }
         }

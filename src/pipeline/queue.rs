@@ -13,8 +13,7 @@ use crate::diag::Diagnostics;
 use crate::export::Scope;
 use crate::ledger::{Account, Ledger, Loss, Posting};
 use crate::model::{Callsite, Fields, Lane as Number, Lanes, Recorded};
-use crate::pipeline::say;
-use crate::pipeline::worker::Message;
+use crate::pipeline::message::Message;
 use crate::sink::Sink;
 
 /// How much the queue keeps, what the worker has in hand among it.
@@ -145,7 +144,7 @@ impl Queue {
     pub(crate) fn wonder(&self) {
         let is_first = !self.flushed.swap(true, Ordering::Relaxed);
         if is_first && !self.has_seen() && !self.scopes.is_empty() {
-            say(&self.diagnostics, NOTHING_SEEN);
+            self.diagnostics.say(NOTHING_SEEN);
         }
     }
 
@@ -211,7 +210,7 @@ impl Queue {
             return;
         };
         if !self.has_seen() && !self.said_closed.swap(true, Ordering::Relaxed) {
-            say(&self.diagnostics, line);
+            self.diagnostics.say(line);
         }
     }
 

@@ -532,6 +532,54 @@ fn many_threads_lose_nothing() {
     assert_eq!(bench.flush(LONG), "langfuse 2000 sent · otlp 2000 sent · 0 lost");
 }
 
+/// Has something to do when it is dropped, as the console has.
+struct Closing<F: FnMut() + Send + 'static>(F);
+
+impl<F: FnMut() + Send + 'static> Exporter for Closing<F> {
+    fn name(&self) -> &str {
+        "closing"
+    }
+
+    fn export<'a>(&'a mut self, _: &'a Batch) -> ExportFuture<'a> {
+        Box::pin(async { Ok(Exported::all()) })
+    }
+}
+
+impl<F: FnMut() + Send + 'static> Drop for Closing<F> {
+    fn drop(&mut self) {
+        (self.0)();
+    }
+}
+
+#[test]
+fn a_shutdown_is_answered_when_the_destinations_have_closed() {
+    let closed = Arc::new(AtomicUsize::new(0));
+    let count = closed.clone();
+    let exporter = Closing(move || {
+        thread::sleep(SHORT);
+        count.fetch_add(1, Ordering::Relaxed);
+    });
+    let bench = Bench::new([LaneSpec::new(Box::new(exporter), Scope::Everything)]);
+    let report = block_on(bench.end(1).guard().shutdown(LONG));
+    assert_eq!(report.to_string(), "closing 1 sent · 0 lost");
+    assert_eq!(closed.load(Ordering::Relaxed), 1);
+}
+
+#[test]
+fn a_destination_that_does_not_close_holds_nobody_up() {
+    let (never, told) = channel::<()>();
+    let told = Mutex::new(told);
+    let exporter = Closing(move || {
+        let _ = told.lock().unwrap().recv();
+    });
+    let bench = Bench::new([LaneSpec::new(Box::new(exporter), Scope::Everything)]);
+    let begin = Instant::now();
+    let report = block_on(bench.end(1).guard().shutdown(SHORT * 4));
+    assert_eq!(report.to_string(), "closing 1 sent · 0 lost");
+    assert!(begin.elapsed() < LONG);
+    drop(never);
+}
+
 #[test]
 fn more_destinations_than_bits_are_an_error() {
     let lanes = (0..33).map(|_| good("otlp")).collect();

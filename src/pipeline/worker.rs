@@ -10,37 +10,13 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use crate::diag::Diagnostics;
 use crate::ledger::{Loss, Posting};
 use crate::model::{Recorded, Shared};
-use crate::pipeline::posts::{Marks, Posts, Returned};
+use crate::pipeline::caught;
+use crate::pipeline::message::{Flush, Message};
+use crate::pipeline::posts::{Marks, Posts};
 use crate::pipeline::queue::Queue;
 use crate::pipeline::report::FlushReport;
-use crate::pipeline::{caught, say};
 use crate::process::Masker;
 use crate::read::Reader;
-
-/// What the worker is told.
-pub(crate) enum Message {
-    /// The queue is no longer empty.
-    Work,
-    /// The queue fills up.
-    Hurry,
-    /// Send everything that has ended.
-    Flush(Flush),
-    /// An attempt is over.
-    Returned(Returned),
-}
-
-/// A wish to have everything sent.
-pub(crate) struct Flush {
-    /// It is answered by then, with what is known. None is never.
-    pub(crate) deadline: Option<Instant>,
-    /// The worker ends with it. The queue is closed already.
-    pub(crate) stop: bool,
-    /// Called once, on the worker.
-    pub(crate) reply: Reply,
-}
-
-/// Where the answer to a flush goes.
-pub(crate) type Reply = Box<dyn FnOnce(FlushReport) + Send>;
 
 /// The state of the thread.
 pub(crate) struct Worker {
@@ -110,7 +86,7 @@ impl Worker {
             self.posts.wake(now);
             self.mark_flushes(now);
             if self.answer_flushes(now) {
-                return self.end(now);
+                return self.end(now).await;
             }
         }
     }
@@ -156,10 +132,9 @@ impl Worker {
         self.take_at = None;
         let refused = self.queue.take(&mut self.hand);
         if refused > 0 && !self.refusing {
-            say(
-                &self.diagnostics,
-                &format!("spans end faster than they are read: {refused} dropped, the newest first"),
-            );
+            self.diagnostics.say(&format!(
+                "spans end faster than they are read: {refused} dropped, the newest first"
+            ));
         }
         self.refusing = refused > 0;
     }
@@ -194,7 +169,8 @@ impl Worker {
         }
     }
 
-    /// Reads one observation and masks it; answers how many texts were masked, too. That should never panic; should it nevertheless, it costs this one and none that follow.
+    /// Reads one observation and masks it; answers how many texts were masked, too. That should never panic; should it
+    /// nevertheless, it costs this one and none that follow.
     fn read(&mut self, recorded: Recorded) -> Option<(Shared, usize)> {
         let shown = recorded.shown;
         let read = || {
@@ -207,7 +183,7 @@ impl Worker {
             (self.reader, self.masker) = Default::default();
             self.queue.post_all(shown, Posting::Lost(Loss::Panicked, 1));
             if !mem::replace(&mut self.unreadable, true) {
-                say(&self.diagnostics, UNREADABLE);
+                self.diagnostics.say(UNREADABLE);
             }
         }
         observation
@@ -248,8 +224,8 @@ impl Worker {
         deadline.is_some_and(|deadline| deadline <= now) || pending.marks.as_ref().is_some_and(is_settled)
     }
 
-    /// Counts what is left, says how much that is, and answers everybody.
-    fn end(mut self, now: Instant) {
+    /// Counts what is left, says how much that is, lets the exporters finish, and answers everybody.
+    async fn end(mut self, now: Instant) {
         self.inbox.close();
         let flushes = mem::take(&mut self.flushes).into_iter();
         let mut waiting: Vec<_> = flushes.map(|pending| pending.flush).collect();
@@ -269,9 +245,25 @@ impl Worker {
         self.posts.stop(now);
         self.say_what_is_left();
         let report = self.posts.report(None);
+        let deadline = waiting.iter().filter_map(|flush| flush.deadline).min();
+        self.close_exporters(deadline).await;
         for flush in waiting {
             reply(flush, report.clone());
         }
+    }
+
+    /// Drops the exporters before anybody is answered: whoever shuts down is about to end the process, and one may
+    /// have something to do yet, as the console has to print what waits. On another thread, since it may block.
+    async fn close_exporters(&mut self, deadline: Option<Instant>) {
+        let exporters = self.posts.take_exporters();
+        let closing = tokio::task::spawn_blocking(move || drop(exporters));
+        let _ = match deadline {
+            Some(deadline) => {
+                let deadline = deadline.max(Instant::now() + LAST_WORDS);
+                tokio::time::timeout_at(deadline.into(), closing).await.ok()
+            }
+            None => Some(closing.await),
+        };
     }
 
     fn say_what_is_left(&self) {
@@ -287,14 +279,14 @@ impl Worker {
                 "shut down before everything was sent; dropped: {}",
                 unsent.join(", ")
             );
-            say(&self.diagnostics, &line);
+            self.diagnostics.say(&line);
         }
         if ledger.open() > 0 {
             let line = format!(
                 "shut down while {} observations were open; they are not sent",
                 ledger.open()
             );
-            say(&self.diagnostics, &line);
+            self.diagnostics.say(&line);
         }
     }
 }
@@ -307,6 +299,10 @@ fn reply(flush: Flush, report: FlushReport) {
 /// How long the worker waits for more after the first observation: one wake-up serves a whole burst, and 50 ms are
 /// nothing beside the interval of a batch.
 const LINGER: Duration = Duration::from_millis(50);
+
+/// How long the exporters may take to close when the time of the shutdown is over: less than a blocked caller waits
+/// beyond it.
+const LAST_WORDS: Duration = Duration::from_millis(25);
 
 /// So many observations are read before the worker looks at its inbox and lets the exporters run.
 const SLICE: usize = 64;

@@ -116,6 +116,7 @@ fn dropped(observation: &Observation) -> String {
     let counts = [
         ("events", observation.dropped_events()),
         ("fields", observation.dropped_fields()),
+        ("links", observation.dropped_links()),
     ];
     let counts = counts.iter().filter(|(_, count)| *count > 0);
     joined(counts.map(|(what, count)| format!("{what}={count}")))

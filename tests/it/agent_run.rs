@@ -166,7 +166,9 @@ POST /ask (internal)
     slow (internal)
         as_type = "chain"
         gen_ai.operation.name = "invoke_workflow"
+        level = "WARNING"
         session.id = "s-1"
+        status_message = "cancelled"
         user.id = "u-1"
     connect (internal)
         client = "{\"host\":\"crm\",\"api_key\":\"[redacted]\",\"_type\":\"Client\"}"
@@ -193,6 +195,7 @@ POST /ask (internal)
         gen_ai.usage.output_tokens = 8
         level = "WARNING"
         session.id = "s-1"
+        status_message = "slow model"
         stop = "[\"\\n\", \"END\"]"
         user.id = "u-1"
         link to a span that is not here
@@ -238,6 +241,37 @@ fn no_wire_carries_the_secret() {
     for request in langfuse.requests().iter().chain(&otlp.requests()) {
         assert!(!request.body.windows(9).any(|bytes| bytes == b"sk-secret"));
         assert!(request.body.windows(10).any(|bytes| bytes == b"[redacted]"));
+    }
+}
+
+#[test]
+fn no_wire_carries_a_secret_under_a_name_that_means_something_else_too() {
+    let (langfuse, otlp) = (Receiver::langfuse(), Receiver::otlp());
+    let (layer, llm) = tracing_llm::builder()
+        .langfuse(Langfuse::new(Receiver::PUBLIC_KEY, Receiver::SECRET_KEY).base_url(langfuse.url()))
+        .otlp_to(Otlp::new(format!("{}/v1/traces", otlp.url())))
+        .capture_content(true)
+        .build()
+        .unwrap();
+    let subscriber = Dispatch::new(tracing_subscriber::registry().with(layer));
+    dispatcher::with_default(&subscriber, || {
+        let call = info_span!(
+            "call",
+            gen_ai.request.model = "m",
+            gen_ai.request.api_key = "sk-secret",
+            trace.metadata.password = "sk-secret",
+            model_parameters = r#"{"access_token":"sk-secret"}"#
+        );
+        let call = call.observation();
+        call.parameter("api_key", "sk-secret")
+            .parameter("stop_token", "kept");
+        call.trace().metadata("client_secret", "sk-secret");
+    });
+    let _ = llm.flush_blocking(Duration::from_secs(20));
+    for request in [&langfuse.requests()[0], &otlp.requests()[0]] {
+        let body = String::from_utf8_lossy(&request.body);
+        assert!(!body.contains("sk-secret"), "{body}");
+        assert!(body.contains("[redacted]") && body.contains("kept"), "{body}");
     }
 }
 

@@ -5,6 +5,7 @@
     clippy::semicolon_if_nothing_returned,
     reason = "the fixture is a program of its own"
 )]
+#[rustfmt::skip]
 #[path = "../fixtures/app_plain.rs"]
 mod app;
 

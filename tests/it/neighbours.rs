@@ -325,7 +325,9 @@ fn a_span_keeps_a_bounded_number_of_links() {
             span.follows_from(&info_span!("cause"));
         }
     });
-    assert_eq!(capture.whole_tree().matches("link:").count(), 128);
+    let whole = capture.whole_tree();
+    assert_eq!(whole.matches("link:").count(), 128);
+    assert_eq!(whole.lines().last().unwrap().trim(), "dropped: links=872");
 }
 
 #[test]
@@ -345,4 +347,18 @@ fn a_span_may_declare_more_than_64_fields() {
     assert_eq!(capture.find("work").unwrap().user(), Some("above"));
     let tree = capture.tree();
     assert!(tree.contains("\"g7\":1,\"user_id\":\"u\",\"last\":2}"), "{tree}");
+}
+
+#[test]
+fn a_field_of_ones_own_may_begin_as_those_of_the_log_bridge() {
+    let capture = Capture::new();
+    capture.run(|| info_span!("work", log.id = 7).in_scope(|| info!(log.id = 8, log.line = 9, "said")));
+    shows_whole(
+        &capture,
+        r#"
+span work
+  meta:   {"log.id":7}
+  event:  {"message":"said","log.id":8}
+"#,
+    );
 }

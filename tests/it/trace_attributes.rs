@@ -509,3 +509,32 @@ fn what_is_set_before_a_span_ends_is_on_it_whatever_thread_it_lives_on() {
     assert!(settled.all(|one| one.user() == Some("u")), "{}", capture.tree());
     assert_eq!(observations.len(), 1 + 4 * 53);
 }
+
+#[test]
+fn a_name_that_holds_nothing_hides_no_other() {
+    let nobody: Option<&str> = None;
+    let capture = Capture::new();
+    capture.run(|| drop(info_span!("work", user.id = ?nobody, user_id = "u")));
+    shows(&capture, "\nspan work\n  trace:  user=u\n");
+}
+
+#[test]
+fn a_trace_keeps_a_bounded_number_of_tags_and_metadata() {
+    let capture = Capture::new();
+    capture.run(|| {
+        let span = info_span!("work");
+        for number in 0..1000 {
+            let trace = span.observation().trace();
+            trace
+                .tags([number.to_string()])
+                .metadata(number.to_string(), number);
+        }
+        span.observation().trace().tags(["0"]).metadata("127", "new");
+    });
+    let tree = capture.tree();
+    let trace = tree.lines().nth(2).unwrap();
+    assert!(
+        trace.contains(",127] 0=0 ") && trace.ends_with(" 127=\"new\""),
+        "{trace}"
+    );
+}

@@ -12,7 +12,7 @@ const EVENT_LIMIT: usize = 128;
 /// How many fields one span keeps, its events' among them, beyond those it declares: handle calls with ever new keys
 /// stay bounded.
 const FIELD_LIMIT: usize = 4096;
-/// How many links one span keeps (OpenTelemetry's default limit).
+/// How many links one span keeps (OpenTelemetry's default limit); the rest is counted.
 const LINK_LIMIT: usize = 128;
 /// Superseded values may fill this much before the buffer is rebuilt.
 const GARBAGE_LIMIT: usize = 64 * 1024;
@@ -143,6 +143,8 @@ impl OpenObservation {
     pub(crate) fn link(&mut self, link: Link) {
         if self.links.len() < LINK_LIMIT {
             self.links.push(link);
+        } else {
+            self.dropped_links = self.dropped_links.saturating_add(1);
         }
     }
 

@@ -29,8 +29,11 @@ impl Observation {
                 ValueRef::Error(text) => (text, TextForm::Error),
                 _ => continue,
             };
-            // A name that says something else of its value is no credential's.
-            let named = matches!(entry.head.role, Role::None | Role::Metadata);
+            // A name of a vocabulary's own is no credential's; one that the program chose within a role can be.
+            let named = matches!(
+                entry.head.role,
+                Role::None | Role::Metadata | Role::TraceMetadata | Role::Parameter
+            );
             let name = named.then(|| self.recorded.names(entry).0);
             match mask(name, text) {
                 Masked::Untouched => {}
