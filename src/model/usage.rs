@@ -98,7 +98,7 @@ impl Usage {
             self.buckets()
                 .filter(|(name, _)| name.starts_with(side))
                 .map(|(_, tokens)| tokens)
-                .sum()
+                .fold(0, u64::saturating_add)
         };
         let (inputs, outputs) = (details("input_"), details("output_"));
         for (name, tokens) in &mut self.buckets {
@@ -219,6 +219,18 @@ mod tests {
             ("total", 128),
         ];
         assert_eq!(buckets, expected);
+    }
+
+    #[test]
+    fn counts_that_no_call_has_neither_panic_nor_wrap() {
+        let usage = Usage::new(9, u64::MAX)
+            .cached(u64::MAX)
+            .bucket("input_audio_tokens", 1);
+        let usage = usage.into_disjoint();
+        assert_eq!(
+            (usage.get("input"), usage.get("total")),
+            (Some(0), Some(u64::MAX))
+        );
     }
 
     #[test]
