@@ -304,7 +304,7 @@ impl TraceHandle {
         self.text(Role::Session, id.as_ref())
     }
 
-    /// Tags to find it by; they add to those that are there.
+    /// Tags to find it by; they add to those that are there. A trace has at most 128.
     pub fn tags<T: AsRef<str>>(&self, tags: impl IntoIterator<Item = T>) -> &Self {
         // The iterator is the user's: it runs before anything is locked.
         let tags: Vec<Arc<str>> = tags.into_iter().map(|tag| tag.as_ref().trim().into()).collect();
@@ -313,7 +313,7 @@ impl TraceHandle {
         })
     }
 
-    /// Metadata of the trace, shown on each of its observations.
+    /// Metadata of the trace, shown on each of its observations. A trace has at most 128 keys of it.
     pub fn metadata(&self, key: impl AsRef<str>, value: impl Serialize) -> &Self {
         let Some(json) = json(&value) else {
             return self;

@@ -4,6 +4,10 @@ use std::sync::Arc;
 
 use crate::model::Value;
 
+/// How many tags, and how many keys of metadata, a trace has for one observation: every row of the trace carries them
+/// all, and so many are more than anybody reads.
+const LIMIT: usize = 128;
+
 /// User, session, tags and the like, as one observation sees them.
 #[derive(Clone, PartialEq, Default, Debug)]
 pub(crate) struct TraceAttributes {
@@ -14,9 +18,9 @@ pub(crate) struct TraceAttributes {
     pub(crate) release: Option<Arc<str>>,
     pub(crate) version: Option<Arc<str>>,
     pub(crate) public: Option<bool>,
-    /// In order of first sight, each once.
+    /// In order of first sight, each once, the first 128.
     pub(crate) tags: Vec<Arc<str>>,
-    /// In order of first sight, each key once.
+    /// In order of first sight, each key once, the first 128.
     pub(crate) metadata: Vec<(Arc<str>, Value)>,
 }
 
@@ -42,15 +46,18 @@ impl TraceAttributes {
     }
 
     pub(crate) fn tag(&mut self, tag: &str) {
-        if !tag.is_empty() && !self.tags.iter().any(|known| **known == *tag) {
+        let has_room = self.tags.len() < LIMIT;
+        if has_room && !tag.is_empty() && !self.tags.iter().any(|known| **known == *tag) {
             self.tags.push(tag.into());
         }
     }
 
     pub(crate) fn set_metadata(&mut self, key: &str, value: Value) {
+        let has_room = self.metadata.len() < LIMIT;
         match self.metadata.iter_mut().find(|(known, _)| **known == *key) {
             Some((_, known)) => *known = value,
-            None => self.metadata.push((key.into(), value)),
+            None if has_room => self.metadata.push((key.into(), value)),
+            None => {}
         }
     }
 }

@@ -509,3 +509,27 @@ fn what_is_set_before_a_span_ends_is_on_it_whatever_thread_it_lives_on() {
     assert!(settled.all(|one| one.user() == Some("u")), "{}", capture.tree());
     assert_eq!(observations.len(), 1 + 4 * 53);
 }
+
+#[test]
+fn a_trace_has_a_bounded_number_of_tags_and_of_metadata() {
+    let capture = Capture::new();
+    capture.run(|| {
+        let many: Vec<String> = (0..20_000).map(|number| format!("tag {number}")).collect();
+        let span = info_span!("root", tags = many.join(","));
+        for number in 0..500 {
+            let child = info_span!(parent: &span, "child");
+            child
+                .observation()
+                .trace()
+                .metadata(format!("key {number}"), number);
+        }
+        // A key that is there has its last value all the same.
+        span.observation().trace().metadata("key 0", "last");
+    });
+    let tree = capture.tree();
+    let trace = tree.lines().find(|line| line.contains("trace:")).unwrap();
+    assert_eq!(trace.matches("tag ").count(), 128, "{trace}");
+    assert_eq!(trace.matches("key ").count(), 128, "{trace}");
+    assert!(trace.contains("tag 127") && !trace.contains("tag 128"), "{trace}");
+    assert!(trace.contains("key 0=\"last\""), "{trace}");
+}
