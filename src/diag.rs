@@ -1,6 +1,7 @@
 //! How the crate speaks: one line at a time, never through `tracing`, which it would observe.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 /// Says one line to whoever can act on it. By default the line goes to stderr.
@@ -20,8 +21,9 @@ impl Diagnostics {
         })
     }
 
+    /// What the user does with the line may panic. That is no reason to take a span of the host's down, or the worker.
     pub(crate) fn say(&self, line: &str) {
-        (self.0)(line);
+        let _ = catch_unwind(AssertUnwindSafe(|| (self.0)(line)));
     }
 }
 

@@ -295,11 +295,6 @@ impl LaneSpec {
     }
 }
 
-/// Says one line. What the user does with it may panic; that is no reason to take anything down.
-fn say(diagnostics: &Diagnostics, line: &str) {
-    caught(|| diagnostics.say(line));
-}
-
 /// Runs code that is not ours, or nearly; none when it panics.
 fn caught<T>(run: impl FnOnce() -> T) -> Option<T> {
     catch_unwind(AssertUnwindSafe(run)).ok()

@@ -14,7 +14,6 @@ use crate::pipeline::attempt::{Answer, attempt};
 use crate::pipeline::lane::{Effect, Event, Lane};
 use crate::pipeline::queue::Queue;
 use crate::pipeline::report::FlushReport;
-use crate::pipeline::say;
 use crate::pipeline::worker::Message;
 
 /// A lane with what it sends through.
@@ -143,7 +142,7 @@ impl Posts {
             match effect {
                 Effect::Send(batch) => self.send(lane, batch),
                 Effect::Count(posting) => self.queue.post(lane, posting),
-                Effect::Say(line) => say(&self.diagnostics, &line),
+                Effect::Say(line) => self.diagnostics.say(&line),
                 Effect::Done(observations) => self.recycle(observations),
             }
         }

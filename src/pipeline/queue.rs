@@ -13,7 +13,6 @@ use crate::diag::Diagnostics;
 use crate::export::Scope;
 use crate::ledger::{Account, Ledger, Loss, Posting};
 use crate::model::{Callsite, Fields, Lane as Number, Lanes, Recorded};
-use crate::pipeline::say;
 use crate::pipeline::worker::Message;
 use crate::sink::Sink;
 
@@ -142,7 +141,7 @@ impl Queue {
     pub(crate) fn wonder(&self) {
         let is_first = !self.flushed.swap(true, Ordering::Relaxed);
         if is_first && !self.has_seen() && !self.scopes.is_empty() {
-            say(&self.diagnostics, NOTHING_SEEN);
+            self.diagnostics.say(NOTHING_SEEN);
         }
     }
 
@@ -208,7 +207,7 @@ impl Queue {
             return;
         };
         if !self.has_seen() && !self.said_closed.swap(true, Ordering::Relaxed) {
-            say(&self.diagnostics, line);
+            self.diagnostics.say(line);
         }
     }
 

@@ -10,10 +10,10 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use crate::diag::Diagnostics;
 use crate::ledger::{Loss, Posting};
 use crate::model::{Recorded, Shared};
+use crate::pipeline::caught;
 use crate::pipeline::posts::{Marks, Posts, Returned};
 use crate::pipeline::queue::Queue;
 use crate::pipeline::report::FlushReport;
-use crate::pipeline::{caught, say};
 use crate::process::Masker;
 use crate::read::Reader;
 
@@ -156,10 +156,9 @@ impl Worker {
         self.take_at = None;
         let refused = self.queue.take(&mut self.hand);
         if refused > 0 && !self.refusing {
-            say(
-                &self.diagnostics,
-                &format!("spans end faster than they are read: {refused} dropped, the newest first"),
-            );
+            self.diagnostics.say(&format!(
+                "spans end faster than they are read: {refused} dropped, the newest first"
+            ));
         }
         self.refusing = refused > 0;
     }
@@ -207,7 +206,7 @@ impl Worker {
             (self.reader, self.masker) = Default::default();
             self.queue.post_all(shown, Posting::Lost(Loss::Panicked, 1));
             if !mem::replace(&mut self.unreadable, true) {
-                say(&self.diagnostics, UNREADABLE);
+                self.diagnostics.say(UNREADABLE);
             }
         }
         observation
@@ -287,14 +286,14 @@ impl Worker {
                 "shut down before everything was sent; dropped: {}",
                 unsent.join(", ")
             );
-            say(&self.diagnostics, &line);
+            self.diagnostics.say(&line);
         }
         if ledger.open() > 0 {
             let line = format!(
                 "shut down while {} observations were open; they are not sent",
                 ledger.open()
             );
-            say(&self.diagnostics, &line);
+            self.diagnostics.say(&line);
         }
     }
 }
