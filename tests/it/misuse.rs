@@ -248,6 +248,33 @@ fn everybody_flushes_and_shuts_down_while_spans_end() {
 }
 
 #[test]
+fn an_observation_larger_than_the_queue_is_dropped_and_that_is_said_in_its_own_words() {
+    let (names, lines) = (Names::default(), Lines::default());
+    let builder = tracing_llm::builder()
+        .exporter(names.taken(), Scope::Everything)
+        .queue_bytes(10_000)
+        .on_diagnostic(lines.writer());
+    let (subscriber, llm) = started(builder);
+    dispatcher::with_default(&subscriber, || {
+        let text = "x".repeat(20_000);
+        drop(info_span!("large", input = text.as_str()));
+        assert_eq!(
+            lines.count("span \"large\" holds 2"),
+            1,
+            "at once: {:?}",
+            lines.all()
+        );
+        drop(info_span!("large", input = text.as_str()));
+        drop(info_span!("small"));
+    });
+    let report = llm.flush_blocking(10 * SECOND);
+    assert_eq!(report.to_string(), "takes 1 sent, 2 dropped · 2 lost");
+    assert_eq!(names.all(), ["small"]);
+    assert_eq!(lines.all().len(), 1, "{:?}", lines.all());
+    balanced(&llm);
+}
+
+#[test]
 fn one_trace_may_be_changed_from_everywhere_at_once() {
     let names = Names::default();
     let (subscriber, llm) = started(quietly(&names));
