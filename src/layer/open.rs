@@ -128,11 +128,7 @@ impl OpenObservation {
             callsite,
         };
         open.weigh_trace_fields(0);
-        if let Some(own) = &open.own {
-            let mut merged = (*open.inherited).clone();
-            merged.overlay(&own.attributes);
-            open.inherited = Arc::new(merged);
-        }
+        open.inherited = open.with_own(Arc::clone(&open.inherited));
         if !open.above.shown && !open.callsite.hidden {
             let name = open.own_name().unwrap_or_else(|| open.callsite.name.to_owned());
             open.names_the_trace = open.trace.name_once(&name);
@@ -158,19 +154,25 @@ impl OpenObservation {
         self.seen != self.trace.changes()
     }
 
-    /// What this span itself says about the trace.
-    pub(crate) fn own_attributes(&self) -> Option<&TraceAttributes> {
-        self.own.as_ref().map(|own| &own.attributes)
+    /// What holds here, if all `seen` changes of the trace are in it.
+    pub(crate) fn knows(&self, seen: u64) -> Option<Arc<TraceAttributes>> {
+        (self.seen >= seen).then(|| Arc::clone(&self.inherited))
     }
 
-    /// Keeps what the ancestors said when `seen` changes had been made.
-    pub(crate) fn refresh(&mut self, mut above: TraceAttributes, seen: u64) {
+    /// Keeps what the ancestors said when `seen` changes had been made; answers what holds here then.
+    pub(crate) fn refresh(&mut self, above: Arc<TraceAttributes>, seen: u64) -> Arc<TraceAttributes> {
         self.above = Above::new(&above, self.above.shown);
-        if let Some(own) = self.own_attributes() {
-            above.overlay(own);
-        }
-        self.inherited = Arc::new(above);
+        self.inherited = self.with_own(above);
         self.seen = seen;
+        Arc::clone(&self.inherited)
+    }
+
+    /// What holds above, overlaid with what this span itself says about the trace.
+    fn with_own(&self, above: Arc<TraceAttributes>) -> Arc<TraceAttributes> {
+        let Some(own) = &self.own else { return above };
+        let mut merged = (*above).clone();
+        merged.overlay(&own.attributes);
+        Arc::new(merged)
     }
 
     pub(crate) fn child_closed(&mut self, generation: bool) {

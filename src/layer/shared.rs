@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use smallvec::SmallVec;
 use tracing::Metadata;
 use tracing_subscriber::registry::{LookupSpan, SpanRef};
 
@@ -111,7 +112,8 @@ impl Core {
         span.scope().find(|span| self.on(span, |_| ()).is_some())
     }
 
-    /// Brings what of the trace holds for a span up to date, by way of its ancestors if any span changed something.
+    /// Brings what of the trace holds for a span up to date, if any span changed something: down from the nearest
+    /// ancestor that knows of the change, so that a change costs one way through the tree and not one for each span.
     pub(super) fn refresh<'a, S>(self: &Arc<Self>, span: &SpanRef<'a, S>)
     where
         S: LookupSpan<'a>,
@@ -119,19 +121,20 @@ impl Core {
         let stale = self.on(span, |open| open.is_stale().then(|| Arc::clone(&open.trace)));
         let Some(trace) = stale.flatten() else { return };
         let seen = trace.changes();
-        let mut above = TraceAttributes::default();
-        let ancestors = span
-            .parent()
-            .into_iter()
-            .flat_map(|parent| parent.scope().from_root());
-        for ancestor in ancestors {
-            self.on(&ancestor, |open| {
-                if let Some(own) = open.own_attributes() {
-                    above.overlay(own);
-                }
-            });
+        let mut above = Arc::clone(&self.nothing);
+        let mut ancestors: SmallVec<[_; 16]> = SmallVec::new();
+        for ancestor in span.scope().skip(1) {
+            let known = self.on(&ancestor, |open| open.knows(seen));
+            if let Some(Some(known)) = known {
+                above = known;
+                break;
+            }
+            ancestors.extend(known.map(|_| ancestor));
         }
-        self.on(span, |open| open.refresh(above, seen));
+        for ancestor in ancestors.iter().rev().chain([span]) {
+            let refreshed = self.on(ancestor, |open| open.refresh(above.clone(), seen));
+            above = refreshed.unwrap_or(above);
+        }
     }
 
     /// What a span takes from its nearest recorded ancestor.
@@ -181,5 +184,33 @@ impl fmt::Debug for Core {
         f.debug_struct("Core")
             .field("lanes", &self.lanes)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ptr;
+
+    use tracing::info_span;
+
+    use crate::SpanExt;
+    use crate::testing::Capture;
+
+    #[test]
+    fn a_change_is_worked_out_once_for_all_spans_that_it_reaches() {
+        let capture = Capture::new();
+        capture.run(|| {
+            let root = info_span!("root");
+            let middle = info_span!(parent: &root, "middle", langfuse.trace.tags = "its own");
+            let inner = info_span!(parent: &middle, "inner");
+            let leaf = info_span!(parent: &inner, "leaf");
+            leaf.observation().trace().user("u");
+        });
+        let trace = |name: &str| ptr::from_ref(capture.find(name).unwrap().trace());
+        // The leaf closes first and brings everything above it up to date.
+        assert!(ptr::eq(trace("leaf"), trace("inner")) && ptr::eq(trace("inner"), trace("middle")));
+        assert!(!ptr::eq(trace("middle"), trace("root")));
+        assert_eq!(capture.find("leaf").unwrap().user(), Some("u"));
+        assert_eq!(capture.find("root").unwrap().user(), Some("u"));
     }
 }

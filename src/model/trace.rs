@@ -4,6 +4,10 @@ use std::sync::Arc;
 
 use crate::model::Value;
 
+/// How many tags, and how many keys of metadata, a trace has for one observation: every row of the trace carries them
+/// all, and so many are more than anybody reads.
+const LIMIT: usize = 128;
+
 /// User, session, tags and the like, as one observation sees them.
 #[derive(Clone, PartialEq, Default, Debug)]
 pub(crate) struct TraceAttributes {
@@ -14,15 +18,11 @@ pub(crate) struct TraceAttributes {
     pub(crate) release: Option<Arc<str>>,
     pub(crate) version: Option<Arc<str>>,
     pub(crate) public: Option<bool>,
-    /// In order of first sight, each once.
+    /// In order of first sight, each once, the first 128.
     pub(crate) tags: Vec<Arc<str>>,
-    /// In order of first sight, each key once.
+    /// In order of first sight, each key once, the first 128.
     pub(crate) metadata: Vec<(Arc<str>, Value)>,
 }
-
-/// How many tags a trace keeps, and how many keys of metadata (OpenTelemetry's default limit of attributes). Every
-/// observation of the trace carries them all, and each that closes after a change unites them anew.
-const LIMIT: usize = 128;
 
 impl TraceAttributes {
     /// Takes over what an observation nearer to the reader says: single values replace, tags and metadata unite.

@@ -36,6 +36,7 @@ pub(crate) struct Queue {
     /// Since the shutdown: what to say when nothing had been seen before it.
     closed: OnceLock<&'static str>,
     said_closed: AtomicBool,
+    said_too_large: AtomicBool,
     /// There has been a flush.
     flushed: AtomicBool,
     spares: Mutex<Spares>,
@@ -104,6 +105,7 @@ impl Queue {
             seen: AtomicBool::new(false),
             closed: OnceLock::new(),
             said_closed: AtomicBool::new(false),
+            said_too_large: AtomicBool::new(false),
             flushed: AtomicBool::new(false),
             spares: Mutex::default(),
             scopes,
@@ -214,6 +216,17 @@ impl Queue {
         }
     }
 
+    /// Says, once, of an observation that was refused that no empty queue would have taken it either.
+    fn notice_size(&self, refused: &Recorded, weight: usize) {
+        let bytes = self.bounds.bytes;
+        if weight > bytes && !self.is_closed() && !self.said_too_large.swap(true, Ordering::Relaxed) {
+            let name = refused.callsite.name;
+            self.diagnostics.say(&format!(
+                "span {name:?} holds {weight} bytes, more than the queue's {bytes}, and is dropped (said once)"
+            ));
+        }
+    }
+
     /// How many observations wait for each lane.
     #[cfg(test)]
     pub(crate) fn waiting(&self, lane: Number) -> usize {
@@ -258,6 +271,7 @@ impl Sink for Queue {
         let Some(call) = state.admit(observation.shown, weight, self.bounds) else {
             // Freed outside the lock.
             drop(state);
+            self.notice_size(&observation, weight);
             return self.give_back(observation.fields);
         };
         state.waiting.push_back(observation);
@@ -293,7 +307,8 @@ impl State {
         let refused = if self.closed {
             Some(Loss::Shutdown)
         } else if kept.exceeds(bounds) {
-            self.refused += 1;
+            // The worker says of the others that they came too fast.
+            self.refused += usize::from(weight <= bounds.bytes);
             Some(Loss::Full)
         } else {
             None

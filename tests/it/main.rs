@@ -12,6 +12,7 @@ mod content;
 mod delivery;
 mod ends;
 mod jaeger_harness;
+mod misuse;
 mod neighbours;
 mod outcome;
 mod receiver;
