@@ -77,6 +77,7 @@ pub struct Builder {
     level: tracing::Level,
     plain_names: bool,
     error_events: bool,
+    guessed_usage: bool,
     capture_content: Option<bool>,
     queue_bytes: usize,
     flush_deadline: Duration,
@@ -97,6 +98,7 @@ impl Builder {
             level: tracing::Level::INFO,
             plain_names: true,
             error_events: true,
+            guessed_usage: true,
             capture_content: None,
             queue_bytes: Pipeline::DEFAULT_QUEUE_BYTES,
             flush_deadline: Pipeline::DEFAULT_FLUSH_DEADLINE,
@@ -182,6 +184,13 @@ impl Builder {
     /// Whether an event at ERROR makes the span around it one that failed. It does.
     pub fn error_events(mut self, count: bool) -> Self {
         self.error_events = count;
+        self
+    }
+
+    /// Whether Langfuse's server may count and price, by its own tokeniser, a generation that reports no usage. It may;
+    /// a generation that failed is never counted.
+    pub fn guessed_usage(mut self, allowed: bool) -> Self {
+        self.guessed_usage = allowed;
         self
     }
 

@@ -3,18 +3,30 @@
 //! Each family of names has a file of rows. A name is looked up once per callsite, never per value. Names are
 //! matched exactly and case matters, as on every wire that defines them.
 
+mod frameworks;
 mod gen_ai;
 mod langfuse;
+mod openinference;
+mod openllmetry;
 mod otel;
 pub(crate) mod plain;
+mod vercel;
+
+pub(crate) use frameworks::{Speaker, implied_type, is_of_the_span};
+
+/// Tokens of prompts that the provider made for its own tools. It counts them beside the input (Gemini does), and they
+/// are input.
+pub(crate) const TOOL_USE: &str = "tool_use_prompt_tokens";
 
 /// What a field says about its observation or its trace.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Role {
     /// Nothing that we know: an argument or metadata.
     None,
-    /// The observation type as a word.
+    /// The observation type as a word of Langfuse's.
     Type,
+    /// The type as a word of another vocabulary's.
+    ForeignType,
     /// `none`, `input` or `output`: which content of this span may be captured.
     Capture,
     /// A name in place of the span's.
@@ -28,6 +40,8 @@ pub(crate) enum Role {
     Operation,
     /// The name or call id of a tool, which implies a tool where nothing else is said.
     Tool,
+    /// The name of an agent, which implies an agent where nothing else is said and no model is named.
+    Agent,
     /// The model that was asked for.
     Model,
     /// The model that answered; wins over the one asked for.
@@ -39,22 +53,30 @@ pub(crate) enum Role {
     Input,
     Messages,
     Prompt,
+    /// One value of an input that stands in many fields; its short name is the path to it: `0.message.role`.
+    InputPart,
+    /// Instructions that a provider takes apart from the messages.
+    System,
     Output,
     Completion,
+    /// One value of an output that stands in many fields.
+    OutputPart,
     /// What the function returned (`ret`).
     Return,
     /// Tokens in one bucket, by its short name.
     Usage,
     /// All buckets, as a JSON object.
     UsageDetails,
-    /// The total cost in US dollars.
+    /// Cost in US dollars: of one bucket, by its short name, or the total.
     Cost,
     /// Cost by bucket, as a JSON object.
     CostDetails,
     /// When the first token came, as RFC 3339 text.
     FirstToken,
-    /// Seconds from the start to the first token.
+    /// Seconds from the start to the first token; milliseconds where the short name is `ms`.
     FirstTokenAfter,
+    /// The class of an error: there is one only where something failed.
+    ErrorType,
     PromptName,
     PromptVersion,
     /// Metadata of the observation, by its short name.
@@ -93,12 +115,26 @@ impl Role {
         )
     }
 
+    /// Whether it counts tokens or money.
+    pub(crate) fn is_usage(self) -> bool {
+        matches!(
+            self,
+            Self::Usage | Self::UsageDetails | Self::Cost | Self::CostDetails
+        )
+    }
+
     pub(crate) fn is_input(self) -> bool {
-        matches!(self, Self::Input | Self::Messages | Self::Prompt)
+        matches!(
+            self,
+            Self::Input | Self::Messages | Self::Prompt | Self::InputPart | Self::System
+        )
     }
 
     pub(crate) fn is_output(self) -> bool {
-        matches!(self, Self::Output | Self::Completion | Self::Return)
+        matches!(
+            self,
+            Self::Output | Self::Completion | Self::Return | Self::OutputPart
+        )
     }
 }
 
@@ -107,12 +143,30 @@ impl Role {
 pub(crate) enum Trust {
     /// An obvious word; may be a mere argument.
     Plain,
+    /// A framework's own name, or one that OpenTelemetry's conventions have left behind.
+    Framework,
+    /// OpenLLMetry's, or the Vercel AI SDK's.
+    OpenLlmetry,
+    OpenInference,
     /// A current convention of OpenTelemetry.
     Convention,
     /// Langfuse's own attribute.
     Langfuse,
     /// Said through the handle.
     Handle,
+}
+
+impl Trust {
+    /// A vocabulary that has backends of its own: OTLP carries its names as they are.
+    pub(crate) fn is_foreign(self) -> bool {
+        matches!(self, Self::OpenLlmetry | Self::OpenInference)
+    }
+
+    /// Whether usage under names of both trusts is one count: what the conventions have left behind completes what
+    /// they say now. Two vocabularies are never added up.
+    pub(crate) fn counts_with(self, best: Self) -> bool {
+        self == best || (best == Self::Convention && self == Self::Framework)
+    }
 }
 
 /// What one field name means.
@@ -125,10 +179,20 @@ pub(crate) struct Meaning {
 }
 
 /// What a field name means; `plain` says whether obvious words count at all.
+#[cfg(test)]
 pub(crate) fn look_up(name: &'static str, plain: bool) -> Meaning {
+    look_up_beside(name, Speaker::default(), plain)
+}
+
+/// What a field name means among the others of its callsite.
+pub(crate) fn look_up_beside(name: &'static str, speaker: Speaker, plain: bool) -> Meaning {
     let found = otel::look_up(name)
         .or_else(|| langfuse::look_up(name))
         .or_else(|| gen_ai::look_up(name))
+        .or_else(|| openinference::look_up(name))
+        .or_else(|| openllmetry::look_up(name))
+        .or_else(|| vercel::look_up(name))
+        .or_else(|| frameworks::look_up(name, speaker))
         .or_else(|| plain::look_up(name).filter(|_| plain));
     found.unwrap_or(Meaning {
         role: Role::None,
@@ -154,6 +218,22 @@ pub(crate) fn semantic_name(role: Role, short: &str) -> Option<&'static str> {
         Role::Usage => gen_ai::usage(short),
         _ => None,
     }
+}
+
+/// Looks a name up in rows that give its name within the role.
+fn renamed(rows: &[(&'static str, Role, &'static str)], trust: Trust, name: &'static str) -> Option<Meaning> {
+    let (_, role, short) = rows.iter().find(|(row, ..)| *row == name)?;
+    Some(Meaning {
+        role: *role,
+        trust,
+        short,
+    })
+}
+
+/// Looks a name up in rows of prefixes before an index: `llm.prompts.0.…`.
+fn indexed(rows: &[(&'static str, Role)], trust: Trust, name: &'static str) -> Option<Meaning> {
+    prefixed(rows, trust, name)
+        .filter(|meaning| meaning.short.starts_with(|first: char| first.is_ascii_digit()))
 }
 
 /// Looks a name up in rows of exact names.

@@ -219,7 +219,7 @@ where
         let Some(open) = core.take(&span) else { return };
         let finished = open.finish();
         if let Some(parent) = span.parent().and_then(|parent| core.nearest(parent)) {
-            core.on(&parent, |open| open.child_closed(finished.generation));
+            core.on(&parent, |open| open.child_closed(finished.below));
         }
         if !finished.recorded.shown.is_empty() {
             core.finished(finished);

@@ -3,7 +3,10 @@
 //! Which field counts is decided on the whole span: a plain name is weak and may be a mere argument.
 
 mod content;
+mod messages;
+mod model;
 mod outcome;
+mod parts;
 mod usage;
 
 use std::borrow::Cow;
@@ -30,8 +33,8 @@ impl Reader {
         let failed = self.read_texts(&mut recorded, &mut reading);
         weigh(&recorded, &mut reading);
         hide_repeated(&recorded, &mut reading);
-        reading.model = best(&recorded, &reading, &[Role::Model, Role::ResponseModel]);
-        content::read(&recorded, &mut reading);
+        model::read(&mut recorded, &mut reading);
+        content::read(&mut recorded, &mut reading);
         outcome::read(&recorded, &mut reading, failed);
         usage::read(&recorded, &mut reading);
         reading.prompt = prompt(&recorded, &mut reading);
@@ -119,8 +122,9 @@ enum Found {
 
 /// Roles whose text is JSON when it looks like an object or a list. Free text of digits stays text.
 fn is_json_by_nature(role: Role) -> bool {
-    role.is_input()
-        || role.is_output()
+    // One value of many is what it is: the text of a message, the arguments of a tool as a text.
+    let is_part = matches!(role, Role::InputPart | Role::OutputPart);
+    ((role.is_input() || role.is_output()) && !is_part)
         || matches!(
             role,
             Role::Parameter
@@ -151,19 +155,29 @@ fn hide_repeated(recorded: &Recorded, reading: &mut Reading) {
             if !say_one_thing(recorded, entry, other, both_count) {
                 continue;
             }
-            let worse = if other.head.trust >= entry.head.trust {
-                index
+            let (worse, place) = if other.head.trust >= entry.head.trust {
+                (entry, index)
             } else {
-                later
+                (other, later)
             };
-            if let Some(used) = reading.uses.get_mut(worse) {
+            // A vocabulary with backends of its own keeps its names there, and is metadata only where it says another
+            // thing than what is trusted more.
+            let is_foreign = entry.head.trust.is_foreign() || other.head.trust.is_foreign();
+            let is_kept =
+                is_foreign && worse.head.trust > Trust::Plain && !names_are_one(recorded, entry, other);
+            let is_said = recorded.fields.value(entry) == recorded.fields.value(other);
+            if let Some(used) = reading.uses.get_mut(place).filter(|_| !(is_kept && is_said)) {
                 *used = Use {
-                    hidden: true,
+                    hidden: !is_kept,
                     ..Use::default()
                 };
             }
         }
     }
+}
+
+fn names_are_one(recorded: &Recorded, one: &Entry, other: &Entry) -> bool {
+    recorded.names(one).0 == recorded.names(other).0
 }
 
 /// Whether two fields with one role have one key: one name or, where both count, one name within the role.
@@ -177,30 +191,31 @@ fn say_one_thing(recorded: &Recorded, one: &Entry, other: &Entry, both_count: bo
 /// Decides which roles count. What does not is an argument, or metadata.
 fn weigh(recorded: &Recorded, reading: &mut Reading) {
     let calls_a_model = recorded.kind.calls_a_model();
+    // What is below is counted there. Frameworks copy it to the agent's span; the program itself knows what it says.
+    let copies = recorded.usage_below && !calls_a_model;
     for (entry, used) in recorded.fields.entries().iter().zip(&mut reading.uses) {
         let head = entry.head;
         let trusted = head.trust > Trust::Plain;
-        used.counts = head.owner == 0
-            && !used.hidden
-            && match head.role {
-                Role::None => false,
-                Role::Type => {
-                    text(recorded.fields.value(entry)).is_some_and(|word| Kind::from_word(&word).is_some())
-                }
-                Role::Operation => text(recorded.fields.value(entry))
-                    .is_some_and(|word| Kind::from_operation(&word).is_some()),
-                Role::Model
-                | Role::Parameter
-                | Role::Parameters
-                | Role::Usage
-                | Role::UsageDetails
-                | Role::Cost
-                | Role::CostDetails => trusted || calls_a_model,
-                // Langfuse's server links generations only.
-                Role::PromptName | Role::PromptVersion => recorded.kind == Kind::Generation,
-                // Which of them is the content is weighed apart.
-                role => !(role.is_input() || role.is_output()),
-            };
+        used.counts =
+            head.owner == 0
+                && !used.hidden
+                && match head.role {
+                    Role::None => false,
+                    Role::Type => text(recorded.fields.value(entry))
+                        .is_some_and(|word| Kind::from_word(&word).is_some()),
+                    Role::ForeignType => text(recorded.fields.value(entry))
+                        .is_some_and(|word| Kind::from_foreign(&word).is_some()),
+                    Role::Operation => text(recorded.fields.value(entry))
+                        .is_some_and(|word| Kind::from_operation(&word).is_some()),
+                    Role::Model | Role::Parameter | Role::Parameters => trusted || calls_a_model,
+                    role if role.is_usage() => {
+                        (trusted || calls_a_model) && !(copies && head.trust < Trust::Langfuse)
+                    }
+                    // Langfuse's server links generations only.
+                    Role::PromptName | Role::PromptVersion => recorded.kind == Kind::Generation,
+                    // Which of them is the content is weighed apart.
+                    role => !(role.is_input() || role.is_output()),
+                };
     }
 }
 
@@ -215,6 +230,15 @@ fn best(recorded: &Recorded, reading: &Reading, roles: &[Role]) -> Option<usize>
         })
         .max()
         .map(|(.., index)| index)
+}
+
+/// The most trusted entry of the span's own that `is` one, the last of equals, whether it counts or not.
+fn best_of(recorded: &Recorded, reading: &Reading, is: impl Fn(&Entry) -> bool) -> Option<usize> {
+    let entries = recorded.fields.entries().iter().zip(&reading.uses).enumerate();
+    entries
+        .filter(|(_, (entry, used))| entry.head.owner == 0 && !used.hidden && is(entry))
+        .max_by_key(|(index, (entry, _))| (entry.head.trust, *index))
+        .map(|(index, _)| index)
 }
 
 fn prompt(recorded: &Recorded, reading: &mut Reading) -> Option<PromptLink> {

@@ -43,7 +43,8 @@ pub(super) fn lanes(mut builder: Builder) -> Result<Vec<LaneSpec>, Error> {
     let mut lanes = Lanes::default();
     for Asked { settings, variables } in wanted.langfuse {
         let (environment, release) = (builder.environment.as_deref(), builder.release.as_deref());
-        let dialect = Box::new(LangfuseDialect::new(Arc::clone(&resource), environment, release));
+        let dialect = LangfuseDialect::new(Arc::clone(&resource), environment, release);
+        let dialect = Box::new(dialect.guessed_usage(builder.guessed_usage));
         let (batch, interval) = (settings.flush_at, settings.flush_interval);
         let timeout = settings.timeout;
         let exporter = LangfuseExporter::new(settings, dialect);

@@ -23,6 +23,8 @@ const NAMES: &[(&str, Role)] = &[
     ("usage_details", Role::UsageDetails),
     ("cost_details", Role::CostDetails),
     ("model_parameters", Role::Parameters),
+    // goose and its forks, before mid-2026.
+    (MODEL_CONFIG, Role::Parameters),
     ("user_id", Role::User),
     ("session_id", Role::Session),
     ("tags", Role::Tags),
@@ -41,6 +43,9 @@ const NAMES: &[(&str, Role)] = &[
     ("stream", Role::Parameter),
     ("n", Role::Parameter),
 ];
+
+/// All that a call is made with, the model among it.
+pub(crate) const MODEL_CONFIG: &str = "model_config";
 
 /// Token counts and the bucket that each fills.
 const TOKENS: &[(&str, &str)] = &[

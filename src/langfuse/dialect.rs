@@ -16,7 +16,7 @@ use super::json;
 use super::parameters::Parameters;
 use crate::field::Role;
 use crate::model::{
-    Content, Field, Kind, Lane, Observation, Resource, ValueRef, write_arguments, write_object,
+    Content, Field, Kind, Lane, Level, Observation, Resource, ValueRef, write_arguments, write_object,
 };
 use crate::otlp::attributes::Attributes;
 use crate::otlp::encode::{Dialect, Span};
@@ -27,6 +27,8 @@ pub(crate) struct LangfuseDialect {
     resource: Arc<Resource>,
     environment: Option<String>,
     release: Option<String>,
+    /// Whether the server may count the tokens of a generation that reports none.
+    guessed_usage: bool,
 }
 
 impl LangfuseDialect {
@@ -37,7 +39,14 @@ impl LangfuseDialect {
             resource,
             environment: given(environment).map(|name| normalise(&name).into_owned()),
             release: given(release),
+            guessed_usage: true,
         }
+    }
+
+    /// Whether the server may count and price the tokens of a generation that reports none.
+    pub(crate) fn guessed_usage(mut self, allowed: bool) -> Self {
+        self.guessed_usage = allowed;
+        self
     }
 }
 
@@ -78,7 +87,7 @@ impl Dialect for LangfuseDialect {
         // on what it finds there. An empty one is stored as none.
         row.0.text("langfuse.observation.input", "");
         row.content("langfuse.observation.output", observation, observation.output());
-        row.generation(observation);
+        row.generation(observation, self.guessed_usage);
         row.trace(observation, self);
         if observation.parent_in(lane).is_none() {
             row.0.put("langfuse.internal.is_app_root", ValueRef::Bool(true));
@@ -86,6 +95,9 @@ impl Dialect for LangfuseDialect {
         observation.fields().for_each(|field| row.metadata(&field));
     }
 }
+
+/// Usage that keeps the server from counting tokens by itself.
+const NO_USAGE: &str = r#"{"input":0,"output":0,"total":0}"#;
 
 /// The attributes of one row.
 struct Row<'a, 'b>(&'a mut Attributes<'b>);
@@ -116,7 +128,7 @@ impl Row<'_, '_> {
     }
 
     /// Model, parameters, usage, cost, first token and prompt.
-    fn generation(&mut self, observation: &Observation) {
+    fn generation(&mut self, observation: &Observation, guessed_usage: bool) {
         self.text("langfuse.observation.model.name", observation.model());
         let parameters = Parameters::of(observation);
         if !parameters.is_empty() {
@@ -130,6 +142,12 @@ impl Row<'_, '_> {
             self.0.text_with("langfuse.observation.usage_details", |out| {
                 write_object(buckets, out);
             });
+        } else if observation.model().is_some()
+            && observation.cost().is_empty()
+            && (observation.level() == Level::Error || !guessed_usage)
+        {
+            // Without it the server counts and prices the tokens of a call that failed.
+            self.0.text("langfuse.observation.usage_details", NO_USAGE);
         }
         if !observation.cost().is_empty() {
             let parts = observation.cost().parts();
@@ -257,7 +275,7 @@ mod tests {
     use super::*;
     use crate::field::{Trust, look_up};
     use crate::id::SpanId;
-    use crate::model::{Cost, EventKind, Level, Link, PromptLink, Usage, Value};
+    use crate::model::{Cost, EventKind, Link, PromptLink, Usage, Value};
     use crate::otlp::dialect::GenAiDialect;
     use crate::otlp::fixture::{Draft, START, assert_lines, body, get, lines, request, span};
 

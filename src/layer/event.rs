@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tracing_subscriber::registry::{LookupSpan, SpanRef};
 
 use crate::field::{Role, Trust};
-use crate::layer::open::OpenObservation;
+use crate::layer::open::{Below, OpenObservation};
 use crate::layer::shared::Core;
 use crate::model::{Callsite, EventKind, Fields, Key, Kind, Level, Severity};
 use crate::read;
@@ -41,6 +41,12 @@ impl Core {
         let Some(span) = self.nearest(span) else { return };
         if is_an_observation(values) {
             self.observe(&span, Arc::clone(&callsite), values);
+        }
+        if callsite.tells_the_span {
+            let mut told = self.sink.buffer();
+            told.append(values, |head| head.key = known(&callsite, head.key));
+            self.on(&span, |open| open.record(&told));
+            return;
         }
         let message = (callsite.severity == Severity::Error)
             .then(|| text_of(&callsite, values, "message").or_else(|| text_of(&callsite, values, "error")));
@@ -78,7 +84,7 @@ impl Core {
         });
         let mut finished = open.finish();
         finished.recorded.shown = lanes;
-        self.on(span, |open| open.child_closed(false));
+        self.on(span, |open| open.child_closed(Below::default()));
         if !lanes.is_empty() {
             self.sink.open();
             self.finished(finished);
@@ -122,6 +128,14 @@ fn text_of(callsite: &Callsite, values: &Fields, name: &str) -> Option<String> {
     let entries = values.entries().iter();
     let mut named = entries.filter(|entry| is_named(callsite, entry.head.key, name));
     values.value(named.next()?).as_str().map(str::to_owned)
+}
+
+/// A key of an event's callsite, as one that stands for itself.
+fn known(callsite: &Callsite, key: Key) -> Key {
+    match key {
+        Key::Declared(index) => Key::Known(callsite.field(index.into()).map_or("", |field| field.name)),
+        other => other,
+    }
 }
 
 fn is_named(callsite: &Callsite, key: Key, name: &str) -> bool {

@@ -18,17 +18,21 @@ pub(crate) struct Implied {
 ///
 /// | what the span carries | type |
 /// | --- | --- |
-/// | a type as a word | that type |
+/// | a type as a word of Langfuse's | that type |
+/// | a kind of OpenInference's | its type: these kinds are finer than the operations |
 /// | a GenAI operation | its type |
+/// | a kind of OpenLLMetry's or of the Vercel AI SDK's | its type |
+/// | the shape of a framework's span | its type |
 /// | the name or call id of a tool | tool |
+/// | the name of an agent, and no model | agent |
 /// | a model under a name that is nothing else, or by the handle | generation |
 /// | a plain `model` and a second sign | generation |
 /// | anything else | span |
 pub(crate) fn implied(recorded: &Recorded) -> Implied {
     let mut word = None;
-    let mut operation = None;
+    let (mut kind_word, mut operation) = (None, None);
     let mut unknown = None;
-    let (mut tool, mut model, mut plain_model, mut sign) = (false, false, false, false);
+    let (mut tool, mut agent, mut model, mut plain_model, mut sign) = (false, false, false, false, false);
     for entry in recorded
         .fields
         .entries()
@@ -50,14 +54,21 @@ pub(crate) fn implied(recorded: &Recorded) -> Implied {
                     None => unknown = Some(text.into_owned()),
                 }
             }
+            Role::ForeignType => {
+                if let Some(kind) = text().and_then(|word| Kind::from_foreign(&word)) {
+                    keep(&mut kind_word, head.trust, kind);
+                }
+            }
             Role::Operation => {
                 if let Some(kind) = text().and_then(|word| Kind::from_operation(&word)) {
                     keep(&mut operation, head.trust, kind);
                 }
             }
             Role::Tool => tool = true,
+            Role::Agent => agent = true,
             Role::Model | Role::ResponseModel if head.trust > Trust::Plain => model = true,
             Role::Model => plain_model = true,
+            Role::Parameters if short == plain::MODEL_CONFIG => plain_model = true,
             _ => {}
         }
         sign |= match head.role {
@@ -79,9 +90,16 @@ pub(crate) fn implied(recorded: &Recorded) -> Implied {
         } || name.starts_with("gen_ai.");
     }
     sign |= recorded.first_token.is_some();
-    let said = word.or(operation).map(|(_, kind)| kind);
+    let (finer, coarser) = match kind_word {
+        Some((Trust::OpenInference, _)) => (kind_word, None),
+        _ => (None, kind_word),
+    };
+    let said = word.or(finer).or(operation).or(coarser).map(|(_, kind)| kind);
+    let said = said.or(recorded.callsite.implied);
     let inferred = if tool {
         Kind::Tool
+    } else if agent && !model && !plain_model {
+        Kind::Agent
     } else if model || (plain_model && sign) {
         Kind::Generation
     } else {
@@ -92,6 +110,18 @@ pub(crate) fn implied(recorded: &Recorded) -> Implied {
         said: said.is_some(),
         unknown,
     }
+}
+
+/// Whether a span reports usage or cost of its own.
+pub(crate) fn reports_usage(recorded: &Recorded) -> bool {
+    let calls_a_model = recorded.kind.calls_a_model();
+    recorded.fields.entries().iter().any(|entry| {
+        let head = entry.head;
+        head.owner == 0
+            && head.role.is_usage()
+            && (calls_a_model || head.trust > Trust::Plain)
+            && !recorded.fields.is_none(entry)
+    })
 }
 
 fn keep(best: &mut Option<(Trust, Kind)>, trust: Trust, kind: Kind) {

@@ -40,7 +40,7 @@ pub(crate) struct OpenObservation {
     cancelled: bool,
     returned: bool,
     failed: bool,
-    generation_below: bool,
+    below: Below,
     kind: Option<Kind>,
     level: Option<Level>,
     /// What the fields and handle calls of this span say about the trace.
@@ -111,7 +111,7 @@ impl OpenObservation {
             cancelled: false,
             returned: false,
             failed: false,
-            generation_below: false,
+            below: Below::default(),
             kind: None,
             level: None,
             own: None,
@@ -175,9 +175,10 @@ impl OpenObservation {
         Arc::new(merged)
     }
 
-    pub(crate) fn child_closed(&mut self, generation: bool) {
+    pub(crate) fn child_closed(&mut self, below: Below) {
         self.children = self.children.saturating_sub(1);
-        self.generation_below |= generation;
+        self.below.generation |= below.generation;
+        self.below.usage |= below.usage;
     }
 
     pub(crate) fn entered(&mut self) {
@@ -255,6 +256,7 @@ impl OpenObservation {
             first_token: self.first_token.map(|time| self.trace.unix(time)),
             kind: Kind::Span,
             unknown_type: false,
+            usage_below: self.below.usage,
             level: self.level,
             trace: self.inherited,
             trace_name: self.trace.name(),
@@ -288,14 +290,17 @@ impl OpenObservation {
         recorded.kind = match self.kind {
             Some(kind) => kind,
             // The call of the model is the inner one.
-            None if !said && kind == Kind::Generation && self.generation_below => Kind::Span,
+            None if !said && kind == Kind::Generation && self.below.generation => Kind::Span,
             None => kind,
         };
         recorded.unknown_type = unknown.is_some();
-        let generation = self.generation_below || recorded.kind == Kind::Generation;
+        let below = Below {
+            generation: self.below.generation || recorded.kind == Kind::Generation,
+            usage: self.below.usage || kind::reports_usage(&recorded),
+        };
         Finished {
             recorded,
-            generation,
+            below,
             unknown_type: unknown,
         }
     }
@@ -305,11 +310,20 @@ impl OpenObservation {
     }
 }
 
+/// What there is among the observations below one that have ended.
+#[derive(Clone, Copy, Default, Debug)]
+pub(crate) struct Below {
+    /// A call of a model.
+    pub(crate) generation: bool,
+    /// Usage or cost that counts.
+    pub(crate) usage: bool,
+}
+
 /// A span that has ended.
 pub(crate) struct Finished {
     pub(crate) recorded: Recorded,
-    /// It or something below it calls a model.
-    pub(crate) generation: bool,
+    /// What its parent has below it for its sake.
+    pub(crate) below: Below,
     /// A word in place of a type that is none.
     pub(crate) unknown_type: Option<String>,
 }

@@ -7,9 +7,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 use tracing::Metadata;
 use tracing::callsite::Identifier;
 
-use crate::field::look_up;
+use crate::field::{Speaker, implied_type, is_of_the_span, look_up_beside};
 use crate::layer::scope;
-use crate::model::{Callsite, CallsiteField, Lanes, Severity};
+use crate::model::{Callsite, CallsiteField, Kind, Lanes, Severity};
 use crate::sink::Sink;
 
 /// Every callsite that this layer has met.
@@ -49,20 +49,24 @@ impl Callsites {
 }
 
 fn describe(metadata: &'static Metadata<'static>, plain: bool, sink: &dyn Sink) -> Callsite {
-    let fields: Box<[_]> = metadata
-        .fields()
+    let names: Vec<_> = metadata.fields().iter().map(|field| field.name()).collect();
+    let speaker = Speaker::of(names.iter().copied());
+    let fields: Box<[_]> = names
         .iter()
-        .map(|field| CallsiteField {
-            name: field.name(),
-            meaning: look_up(field.name(), plain),
+        .map(|name| CallsiteField {
+            name,
+            meaning: look_up_beside(name, speaker, plain),
         })
         .collect();
+    let implied = implied_type(metadata.target(), metadata.name(), &names);
     let mut callsite = Callsite {
         name: metadata.name(),
         target: metadata.target(),
         severity: severity(*metadata.level()),
         file: metadata.file(),
         line: metadata.line(),
+        tells_the_span: names.iter().any(|name| is_of_the_span(name)),
+        implied: implied.and_then(Kind::from_word),
         hidden: scope::is_infrastructure(metadata.target(), &fields),
         fields,
         shown: Lanes::NONE,

@@ -70,6 +70,7 @@ fn tells(meaning: Meaning) -> bool {
         || matches!(
             role,
             Role::Type
+                | Role::ForeignType
                 | Role::Operation
                 | Role::Tool
                 | Role::Model

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::field::Meaning;
-use crate::model::Lanes;
+use crate::model::{Kind, Lanes};
 
 /// How grave a span or an event is, as its source says.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Debug)]
@@ -32,6 +32,10 @@ pub(crate) struct Callsite {
     pub(crate) file: Option<&'static str>,
     pub(crate) line: Option<u32>,
     pub(crate) fields: Box<[CallsiteField]>,
+    /// The type that its shape implies: some frameworks say it by nothing else.
+    pub(crate) implied: Option<Kind>,
+    /// An event of it says something of the span around it.
+    pub(crate) tells_the_span: bool,
     /// Infrastructure by its shape: shown where everything is, not where observations are.
     pub(crate) hidden: bool,
     /// The lanes that show its spans.

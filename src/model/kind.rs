@@ -76,14 +76,63 @@ impl Kind {
     /// Source: OpenTelemetry GenAI conventions, `gen_ai.operation.name`, with the older names that frameworks emit.
     pub(crate) fn from_operation(operation: &str) -> Option<Self> {
         Some(match operation {
-            "chat" | "completion" | "text_completion" | "generate_content" | "generate" => Self::Generation,
+            "chat"
+            | "completion"
+            | "text_completion"
+            | "generate_content"
+            | "generate"
+            | "chat_streaming"
+            | "interactions"
+            | "interactions_streaming"
+            | "transcription"
+            | "image_generation"
+            | "audio_generation"
+            | "realtime_inference" => Self::Generation,
             "embeddings" => Self::Embedding,
             "execute_tool" => Self::Tool,
-            "invoke_agent" | "create_agent" => Self::Agent,
-            "retrieval" | "search_memory" => Self::Retriever,
+            "invoke_agent" | "create_agent" | "agent_step" => Self::Agent,
+            // What a reranker answers is documents.
+            "retrieval" | "search_memory" | "rerank" => Self::Retriever,
             "invoke_workflow" | "plan" => Self::Chain,
+            // They name a model at times, and ask none.
+            "fetch_response"
+            | "create_memory_store"
+            | "delete_memory_store"
+            | "create_memory"
+            | "update_memory"
+            | "upsert_memory"
+            | "delete_memory" => Self::Span,
             _ => return None,
         })
+    }
+
+    /// The type that a word of another vocabulary stands for, in any case.
+    ///
+    /// Source: OpenInference's `openinference.span.kind`, OpenLLMetry's `traceloop.span.kind` and `llm.request.type`,
+    /// the Vercel AI SDK's `ai.operationId`.
+    pub(crate) fn from_foreign(word: &str) -> Option<Self> {
+        let word = word.trim();
+        let is = |words: &[&str]| words.iter().any(|known| known.eq_ignore_ascii_case(word));
+        if is(&["llm", "chat", "completion"]) {
+            Some(Self::Generation)
+        } else if is(&["workflow"]) {
+            Some(Self::Chain)
+        } else if is(&["reranker", "rerank"]) {
+            Some(Self::Retriever)
+        } else if is(&["prompt", "task"]) {
+            Some(Self::Span)
+        } else if let Some(call) = word.strip_prefix("ai.") {
+            let (function, step) = call.split_once('.').unwrap_or((call, ""));
+            match (function, step) {
+                ("toolCall", _) => Some(Self::Tool),
+                (_, "doEmbed") => Some(Self::Embedding),
+                (_, "doGenerate" | "doStream") => Some(Self::Generation),
+                // The call of the model is one below.
+                _ => Some(Self::Span),
+            }
+        } else {
+            Self::from_word(word)
+        }
     }
 
     /// The GenAI operation that a type stands for, where the conventions have one.

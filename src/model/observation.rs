@@ -35,6 +35,9 @@ pub(crate) struct Reading {
     pub(crate) model: Option<usize>,
     pub(crate) input: Content,
     pub(crate) output: Content,
+    /// Where `input` was put together here: what of it the program itself said in one field.
+    pub(crate) said_input: Option<Content>,
+    pub(crate) said_output: Option<Content>,
     /// Disjoint buckets with a total, or nothing.
     pub(crate) usage: Usage,
     /// With a total, or nothing.
@@ -263,6 +266,22 @@ impl Observation {
 
     pub(crate) fn output(&self) -> Content {
         self.reading.output
+    }
+
+    /// The input as the program said it: nothing where it stands in many fields.
+    pub(crate) fn said_input(&self) -> Content {
+        self.reading.said_input.unwrap_or(self.reading.input)
+    }
+
+    /// The output as the program said it.
+    pub(crate) fn said_output(&self) -> Content {
+        self.reading.said_output.unwrap_or(self.reading.output)
+    }
+
+    /// The field with this index.
+    pub(crate) fn field_at(&self, index: usize) -> Option<Field<'_>> {
+        let entry = self.recorded.fields.entries().get(index)?;
+        Some(self.field(index, entry, *self.reading.uses.get(index)?))
     }
 
     /// The value of the entry with this index.

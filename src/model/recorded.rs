@@ -23,6 +23,8 @@ pub(crate) struct Recorded {
     pub(crate) kind: Kind,
     /// A word stood in place of a type that is none.
     pub(crate) unknown_type: bool,
+    /// Something below it reported usage or cost.
+    pub(crate) usage_below: bool,
     /// The gravest of what happened: an error returned, an ERROR event, a panic, a cancellation.
     pub(crate) level: Option<Level>,
     /// The trace's attributes as this observation saw them, its own among them.
@@ -92,6 +94,7 @@ impl Recorded {
             first_token: None,
             kind: Kind::Span,
             unknown_type: false,
+            usage_below: false,
             level: None,
             trace: Arc::default(),
             trace_name: None,

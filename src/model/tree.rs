@@ -186,6 +186,7 @@ pub(crate) mod hand {
                 first_token: None,
                 kind: Kind::Span,
                 unknown_type: false,
+                usage_below: false,
                 level: None,
                 trace: Arc::default(),
                 trace_name: None,

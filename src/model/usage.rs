@@ -67,6 +67,16 @@ impl Usage {
         }
     }
 
+    /// Counts one bucket to another.
+    pub(crate) fn fold(&mut self, from: &str, into: &'static str) {
+        let Some(place) = self.buckets.iter().position(|(name, _)| name == from) else {
+            return;
+        };
+        let (_, tokens) = self.buckets.remove(place);
+        let known = self.get(into).unwrap_or_default();
+        self.set(into.into(), known.saturating_add(tokens));
+    }
+
     /// Nothing is known.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -91,7 +101,8 @@ impl Usage {
         self.buckets.into_iter()
     }
 
-    /// The same tokens with no token in two buckets, and with a total.
+    /// The same tokens with no token in two buckets, and with a total. Details that are more than the whole were never
+    /// part of it: some providers count reasoning or cached tokens apart.
     #[must_use]
     pub(crate) fn into_disjoint(mut self) -> Self {
         let details = |side: &str| -> u64 {
@@ -103,8 +114,8 @@ impl Usage {
         let (inputs, outputs) = (details("input_"), details("output_"));
         for (name, tokens) in &mut self.buckets {
             match name.as_ref() {
-                "input" => *tokens = tokens.saturating_sub(inputs),
-                "output" => *tokens = tokens.saturating_sub(outputs),
+                "input" => *tokens = tokens.checked_sub(inputs).unwrap_or(*tokens),
+                "output" => *tokens = tokens.checked_sub(outputs).unwrap_or(*tokens),
                 _ => {}
             }
         }
@@ -229,7 +240,7 @@ mod tests {
             .into_disjoint();
         assert_eq!(
             (usage.get("input"), usage.get("total")),
-            (Some(0), Some(u64::MAX))
+            (Some(1), Some(u64::MAX))
         );
     }
 

@@ -67,8 +67,8 @@ impl Dialect for GenAiDialect {
         }
         if self.capture_content {
             let (input, output) = content_names(observation.kind());
-            content(input, observation, observation.input(), attributes);
-            content(output, observation, observation.output(), attributes);
+            content(input, observation, observation.said_input(), attributes);
+            content(output, observation, observation.said_output(), attributes);
         }
         self.fields(observation, attributes);
         implied(observation, attributes);
@@ -188,6 +188,7 @@ fn place(field: &Field<'_>) -> Place {
         }
         // A conversation is a name of the conventions too, and a narrower one than the session that it is here.
         Role::Session if field.name == "gen_ai.conversation.id" => return Place::Own,
+        _ if field.trust.is_foreign() => return Place::Own,
         _ => {}
     }
     match semantic_name(field.role, field.short) {
@@ -205,7 +206,12 @@ fn is_langfuses(name: &str) -> bool {
 /// Whether a field is the input or the output itself, which has its own attribute.
 fn is_content_of(observation: &Observation, field: &Field<'_>) -> bool {
     let is = |content| content == Content::Field(field.index);
-    is(observation.input()) || is(observation.output())
+    !keeps_its_name(field) && (is(observation.said_input()) || is(observation.said_output()))
+}
+
+/// Whether the name of a content is one that backends know: it stays, also on a type for which we have another.
+fn keeps_its_name(field: &Field<'_>) -> bool {
+    field.trust.is_foreign() || (field.trust == Trust::Convention && field.name.starts_with("gen_ai."))
 }
 
 /// Fields that the conventions have names for. Several may share one: the one that counts wins, then the most trusted,
@@ -247,6 +253,16 @@ fn implied(observation: &Observation, attributes: &mut Attributes<'_>) {
         attributes.text("gen_ai.prompt.name", &prompt.name);
         attributes.put("gen_ai.prompt.version", ValueRef::U64(prompt.version.into()));
     }
+    // Whose backend knows another vocabulary is told in it, and once.
+    let fields = observation.fields();
+    let counted = fields.filter(|field| field.role.is_usage() && field.used.counts);
+    if counted
+        .map(|field| field.trust)
+        .max()
+        .is_some_and(Trust::is_foreign)
+    {
+        return;
+    }
     for bucket in ["input", "output"] {
         let (Some(name), Some(tokens)) = (
             semantic_name(Role::Usage, bucket),
@@ -286,8 +302,8 @@ fn content(name: &str, observation: &Observation, content: Content, attributes: 
         Content::None => {}
         Content::Arguments => attributes.text_with(name, |out| write_arguments(observation, out)),
         Content::Field(index) => {
-            if let Some(value) = observation.field_value(index) {
-                attributes.put(name, value);
+            if let Some(field) = observation.field_at(index).filter(|field| !keeps_its_name(field)) {
+                attributes.put(name, field.value);
             }
         }
     }
@@ -498,7 +514,7 @@ mod tests {
             r#"
             gen_ai.operation.name = "text_completion"
             gen_ai.request.model = "trusted"
-            gen_ai.usage.input_tokens = 2
+            gen_ai.usage.input_tokens = 1
             gen_ai.usage.output_tokens = 3
             usage.total = 5
             "#,

@@ -2,12 +2,14 @@
 
 use crate::field::{Role, Trust};
 use crate::model::{Content, Entry, Kind, Reading, Recorded, Use, ValueRef};
-use crate::read::text;
+use crate::read::{messages, parts, text};
 
 /// Scalar arguments up to this length are metadata too: Langfuse filters on those.
 const SHORT: usize = 200;
 
-pub(super) fn read(recorded: &Recorded, reading: &mut Reading) {
+pub(super) fn read(recorded: &mut Recorded, reading: &mut Reading) {
+    parts::read(recorded, reading, Role::InputPart);
+    parts::read(recorded, reading, Role::OutputPart);
     let input = input(recorded, reading);
     let output = output(recorded, reading, input.is_some());
     for index in [input, output].into_iter().flatten() {
@@ -17,19 +19,28 @@ pub(super) fn read(recorded: &Recorded, reading: &mut Reading) {
     }
     reading.input = input.map_or(Content::None, Content::Field);
     reading.output = output.map_or(Content::None, Content::Field);
+    reading.said_input = parts::said(recorded, input);
+    reading.said_output = parts::said(recorded, output);
+    messages::add_system(recorded, reading);
+    let recorded = &*recorded;
     let whole = input
         .and_then(|index| recorded.fields.entries().get(index))
         .map(|entry| recorded.fields.value(entry));
     let returned = output
         .and_then(|index| recorded.fields.entries().get(index))
         .map(|entry| recorded.fields.value(entry));
+    let said = [reading.said_input, reading.said_output];
     let mut arguments = false;
     for (entry, used) in recorded.fields.entries().iter().zip(&mut reading.uses) {
         if used.hidden || used.counts || entry.head.owner != 0 {
-            used.metadata |= used.counts && is_shown_although_it_counts(entry);
+            used.metadata |= used.counts
+                && (is_shown_although_it_counts(entry) || is_another_model(recorded, reading.model, entry));
             continue;
         }
         let value = recorded.fields.value(entry);
+        if is_raw_form(recorded, [(&said[0], input), (&said[1], output)], entry) {
+            continue;
+        }
         if !is_argument(recorded, entry) {
             used.metadata = !(entry.head.role.is_output() && returned == Some(value));
         } else if let Some(whole) = whole {
@@ -85,13 +96,13 @@ fn input(recorded: &Recorded, reading: &Reading) -> Option<usize> {
 /// beside something that makes it one.
 fn output(recorded: &Recorded, reading: &Reading, has_input: bool) -> Option<usize> {
     let is_said = |(entry, used): (&Entry, &Use)| {
-        used.counts && matches!(entry.head.role, Role::Type | Role::Operation)
+        used.counts && matches!(entry.head.role, Role::Type | Role::ForeignType | Role::Operation)
     };
     let beside = has_input
         || recorded.kind == Kind::Generation
         || recorded.fields.entries().iter().zip(&reading.uses).any(is_said);
     candidates(recorded, reading)
-        .filter(|(_, entry)| entry.head.role.is_output())
+        .filter(|(_, entry)| entry.head.role.is_output() && entry.head.role != Role::OutputPart)
         .filter_map(|(index, entry)| {
             let head = entry.head;
             let class = match head.role {
@@ -125,11 +136,33 @@ fn is_short(value: ValueRef<'_>) -> bool {
     }
 }
 
+/// Whether a field is the request or the answer as it went over the wire, where the same vocabulary has it as a list
+/// of messages: OpenInference writes both.
+fn is_raw_form(recorded: &Recorded, contents: [(&Option<Content>, Option<usize>); 2], entry: &Entry) -> bool {
+    let is_side = |side: usize| match side {
+        0 => entry.head.role.is_input(),
+        _ => entry.head.role.is_output(),
+    };
+    contents.iter().enumerate().any(|(side, (said, index))| {
+        let built = index.and_then(|index| recorded.fields.entries().get(index));
+        **said == Some(Content::None)
+            && is_side(side)
+            && built.is_some_and(|built| built.head.trust == entry.head.trust)
+    })
+}
+
+/// The model that was asked for, where another one answered.
+fn is_another_model(recorded: &Recorded, model: Option<usize>, entry: &Entry) -> bool {
+    let model = model.and_then(|index| recorded.fields.entries().get(index));
+    matches!(entry.head.role, Role::Model | Role::ResponseModel)
+        && model.is_some_and(|model| recorded.fields.value(model) != recorded.fields.value(entry))
+}
+
 /// Roles that say something no other place of Langfuse shows.
 fn is_shown_although_it_counts(entry: &Entry) -> bool {
     matches!(
         entry.head.role,
-        Role::Metadata | Role::MetadataObject | Role::Tool
+        Role::Metadata | Role::MetadataObject | Role::Tool | Role::Agent | Role::ErrorType
     )
 }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use crate::clock::UnixNanos;
 use crate::field::Role;
-use crate::model::{Level, Reading, Recorded, Severity, SpanKind, ValueRef};
+use crate::model::{Level, Reading, Recorded, Severity, SpanKind};
 use crate::read::{best, text};
 
 /// `failed`: the function returned an `Err` that only its `return` event shows.
@@ -20,9 +20,10 @@ pub(super) fn read(recorded: &Recorded, reading: &mut Reading, failed: bool) {
             .as_deref()
             .is_some_and(|status| status.eq_ignore_ascii_case(code))
     };
+    let class = word(Role::ErrorType).filter(|class| !class.is_empty());
     let happened = recorded
         .level
-        .max((failed || is_status("ERROR")).then_some(Level::Error));
+        .max((failed || is_status("ERROR") || class.is_some()).then_some(Level::Error));
     let level = word(Role::Level).and_then(|word| Level::from_word(&word));
     let level = level.or(happened).unwrap_or(match recorded.callsite.severity {
         Severity::Trace | Severity::Debug => Level::Debug,
@@ -34,7 +35,7 @@ pub(super) fn read(recorded: &Recorded, reading: &mut Reading, failed: bool) {
         Cow::Owned(name.into_owned())
     });
     let span_kind = word(Role::SpanKind).map_or(SpanKind::Internal, |word| span_kind(&word));
-    let message = message(recorded, reading);
+    let message = message(recorded, reading).or_else(|| class.map(Cow::into_owned));
     let status_ok = is_status("OK");
     let first_token = recorded.first_token.or_else(|| first_token(recorded, reading));
     (reading.level, reading.name, reading.span_kind) = (level, name, span_kind);
@@ -73,8 +74,13 @@ fn first_token(recorded: &Recorded, reading: &Reading) -> Option<UnixNanos> {
         u64::try_from(time.duration_since(UNIX_EPOCH).ok()?.as_nanos()).ok()
     });
     absolute.or_else(|| {
-        let seconds = value(Role::FirstTokenAfter).and_then(ValueRef::as_number)?;
-        let after = Duration::try_from_secs_f64(seconds).ok()?;
+        let entry = recorded
+            .fields
+            .entries()
+            .get(best(recorded, reading, &[Role::FirstTokenAfter])?)?;
+        let number = recorded.fields.value(entry).as_number()?;
+        let in_millis = recorded.names(entry).1 == "ms";
+        let after = Duration::try_from_secs_f64(if in_millis { number / 1e3 } else { number }).ok()?;
         recorded.start.checked_add(u64::try_from(after.as_nanos()).ok()?)
     })
 }

@@ -2,7 +2,7 @@
 
 use serde_json::Value as Json;
 
-use crate::field::{Role, Trust};
+use crate::field::{Role, TOOL_USE, Trust};
 use crate::model::{Cost, Entry, Reading, Recorded, Usage, ValueRef};
 
 /// Details of OpenAI's answer and the bucket that each is.
@@ -34,8 +34,12 @@ const MAIN: &[(&str, &str)] = &[
 
 pub(super) fn read(recorded: &Recorded, reading: &mut Reading) {
     // Two vocabularies are never added up: the most trusted one is the usage.
-    reading.usage = match most_trusted(recorded, reading, &[Role::Usage, Role::UsageDetails]) {
-        Some(trust) => usage(recorded, reading, trust),
+    let roles = [Role::Usage, Role::UsageDetails];
+    reading.usage = match most_trusted(recorded, reading, &roles) {
+        Some(trust) => {
+            yield_to(recorded, reading, trust, &roles);
+            usage(recorded, reading, trust)
+        }
         None => Usage::default(),
     };
     reading.cost = match most_trusted(recorded, reading, &[Role::Cost, Role::CostDetails]) {
@@ -51,20 +55,46 @@ fn most_trusted(recorded: &Recorded, reading: &Reading, roles: &[Role]) -> Optio
         .max()
 }
 
+/// What another vocabulary says beside the one that is taken is metadata, unless it says the same.
+fn yield_to(recorded: &Recorded, reading: &mut Reading, trust: Trust, roles: &[Role]) {
+    let entries = recorded.fields.entries();
+    for (entry, used) in entries.iter().zip(&mut reading.uses) {
+        let counts_apart = match entry.head.role {
+            Role::UsageDetails => entry.head.trust != trust,
+            _ => !entry.head.trust.counts_with(trust),
+        };
+        if !used.counts || !roles.contains(&entry.head.role) || !counts_apart {
+            continue;
+        }
+        let value = recorded.fields.value(entry);
+        let is_said = entries.iter().any(|other| {
+            other.head.role == entry.head.role
+                && other.head.trust > entry.head.trust
+                && recorded.names(other).1 == recorded.names(entry).1
+                && recorded.fields.value(other) == value
+        });
+        (used.counts, used.metadata) = (is_said, !is_said);
+    }
+}
+
 fn usage(recorded: &Recorded, reading: &Reading, trust: Trust) -> Usage {
     let mut usage = Usage::default();
     let mut disjoint = None;
-    for (entry, value) in counting(recorded, reading).filter(|(entry, _)| entry.head.trust == trust) {
+    for (entry, value) in counting(recorded, reading).filter(|(entry, _)| entry.head.trust.counts_with(trust))
+    {
         match entry.head.role {
             Role::Usage => {
                 if let Some(tokens) = value.as_count() {
                     usage.set(recorded.names(entry).1.to_owned().into(), tokens);
                 }
             }
-            Role::UsageDetails => disjoint = object(value).map(|object| details(&object)).or(disjoint),
+            Role::UsageDetails if entry.head.trust == trust => {
+                disjoint = object(value).map(|object| details(&object)).or(disjoint);
+            }
             _ => {}
         }
     }
+    usage.fold(TOOL_USE, "input");
     disjoint.unwrap_or_else(|| usage.into_disjoint())
 }
 
@@ -108,8 +138,12 @@ fn cost(recorded: &Recorded, reading: &Reading, trust: Trust) -> Cost {
     for (entry, value) in counting(recorded, reading).filter(|(entry, _)| entry.head.trust == trust) {
         match entry.head.role {
             Role::Cost => {
+                let part = match recorded.names(entry).1 {
+                    part @ ("input" | "output") => part,
+                    _ => "total",
+                };
                 if let Some(dollars) = value.as_number() {
-                    cost.set("total".into(), dollars);
+                    cost.set(part.to_owned().into(), dollars);
                 }
             }
             Role::CostDetails => {

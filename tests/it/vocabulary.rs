@@ -1,5 +1,12 @@
 //! What a name says, and when it counts.
 
+mod both;
+mod conflicts;
+mod frameworks;
+mod gen_ai;
+mod openinference;
+mod openllmetry;
+
 use tracing::field::{Empty, display};
 use tracing::{Span, info_span};
 use tracing_llm::testing::Capture;
@@ -437,6 +444,7 @@ fn two_vocabularies_of_usage_are_never_added_up() {
         r#"
 generation call  model=m
   usage:  input=30 input_cached_tokens=20 total=50
+  meta:   {"output_tokens":4}
 "#,
     );
 }
@@ -495,7 +503,7 @@ generation call  model=langfuse
   params: {"temperature":0.2}
   in:     langfuse
   out:    plain again
-  meta:   {"input":"plain","gen_ai.input.messages":"convention"}
+  meta:   {"model":"plain","gen_ai.request.model":"convention","input":"plain","gen_ai.input.messages":"convention"}
 "#,
     );
 }

@@ -1,0 +1,100 @@
+//! Instructions that a provider takes apart from the messages are shown as their first.
+
+use serde_json::Value as Json;
+
+use crate::field::Role;
+use crate::model::{Content, Head, Reading, Recorded, ValueRef};
+use crate::read::{best_of, parts};
+
+/// Puts the instructions before the messages, where the input is a list of messages that has none. Where the messages
+/// say the same, they are said; in any other case they are metadata.
+pub(super) fn add_system(recorded: &mut Recorded, reading: &mut Reading) {
+    let system = best_of(recorded, reading, |entry| entry.head.role == Role::System);
+    let (Some(system), Content::Field(input)) = (system, reading.input) else {
+        return;
+    };
+    let entries = recorded.fields.entries();
+    let (Some(instructions), Some(entry)) = (entries.get(system), entries.get(input)) else {
+        return;
+    };
+    let instructions = recorded.fields.value(instructions);
+    let Some(list) = recorded.fields.value(entry).as_str() else {
+        return;
+    };
+    let Some(shape) = Shape::of(list) else { return };
+    let said = if shape.has_system {
+        instructions.as_str().is_some_and(|text| says(list, text))
+    } else {
+        let Some(whole) = with_first(list, &shape, instructions) else {
+            return;
+        };
+        let head = Head {
+            key: parts::BUILT,
+            late: true,
+            ..entry.head
+        };
+        reading.said_input.get_or_insert(Content::Field(input));
+        reading.input = Content::Field(parts::add(recorded, reading, head, &whole));
+        if let Some(used) = reading.uses.get_mut(input) {
+            used.counts = true;
+        }
+        true
+    };
+    if let Some(used) = reading.uses.get_mut(system).filter(|_| said) {
+        used.counts = true;
+    }
+}
+
+/// What a list of messages looks like.
+struct Shape {
+    has_system: bool,
+    /// The messages have parts, as the conventions write them, in place of a content.
+    has_parts: bool,
+}
+
+impl Shape {
+    fn of(list: &str) -> Option<Self> {
+        let messages: Vec<serde_json::Map<String, Json>> = serde_json::from_str(list).ok()?;
+        let role = |role: &str| {
+            let mut roles = messages.iter().filter_map(|message| message.get("role"));
+            roles.any(|known| known == role)
+        };
+        (!messages.is_empty()).then(|| Self {
+            has_system: role("system") || role("developer"),
+            has_parts: messages.iter().any(|message| message.contains_key("parts")),
+        })
+    }
+}
+
+/// Whether the messages hold the instructions: as they are, or as the text in them.
+fn says(list: &str, instructions: &str) -> bool {
+    list.contains(instructions) || list.contains(&Json::from(content(instructions)).to_string())
+}
+
+fn with_first(list: &str, shape: &Shape, instructions: ValueRef<'_>) -> Option<String> {
+    let rest = list.trim_start().strip_prefix('[')?;
+    let instructions = instructions.as_str()?;
+    let first = if shape.has_parts {
+        let parts = match serde_json::from_str::<Vec<Json>>(instructions) {
+            Ok(_) => instructions.to_owned(),
+            Err(_) => format!(r#"[{{"type":"text","content":{}}}]"#, Json::from(instructions)),
+        };
+        format!(r#"{{"role":"system","parts":{parts}}}"#)
+    } else {
+        let content = Json::from(content(instructions));
+        format!(r#"{{"role":"system","content":{content}}}"#)
+    };
+    Some(format!("[{first},{rest}"))
+}
+
+/// The text of instructions: of each part, or all of it.
+fn content(instructions: &str) -> String {
+    let Ok(parts) = serde_json::from_str::<Vec<Json>>(instructions) else {
+        return instructions.to_owned();
+    };
+    let texts = parts.iter().filter_map(|part| match part {
+        Json::String(text) => Some(text.as_str()),
+        part => part.get("content").or_else(|| part.get("text"))?.as_str(),
+    });
+    texts.collect::<Vec<_>>().join("\n")
+}
