@@ -6,6 +6,7 @@ mod frameworks;
 mod gen_ai;
 mod openinference;
 mod openllmetry;
+mod replayed;
 
 use tracing::field::{Empty, display};
 use tracing::{Span, info_span};
