@@ -173,7 +173,7 @@ mod tests {
         assert!(!finished.contains("lost"), "{finished}");
         drop(console);
         let rest = page.text().split_off(finished.len());
-        assert!(rest.starts_with("trace lost (unfinished)"), "{rest}");
+        assert!(rest.starts_with("\ntrace lost (unfinished)"), "{rest}");
     }
 
     #[tokio::test]

@@ -12,7 +12,6 @@ mod trace;
 mod visit;
 
 use std::any::TypeId;
-use std::cell::Cell;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -31,9 +30,9 @@ use crate::clock::Clock;
 use crate::diag::Diagnostics;
 use crate::id::Ids;
 use crate::layer::open::OpenObservation;
-use crate::layer::shared::Core;
+use crate::layer::shared::{Core, with_scratch};
 use crate::layer::visit::Visitor;
-use crate::model::{Fields, Link};
+use crate::model::Link;
 use crate::sink::{Sink, is_ours};
 
 /// What the layer needs to observe.
@@ -217,12 +216,7 @@ where
         let Some(core) = self.core() else { return };
         let Some(span) = context.span(&id) else { return };
         core.refresh(&span);
-        if core.on(&span, |_| ()).is_none() {
-            return;
-        }
-        let Some(open) = span.extensions_mut().remove::<OpenObservation>() else {
-            return;
-        };
+        let Some(open) = core.take(&span) else { return };
         let finished = open.finish();
         if let Some(parent) = span.parent().and_then(|parent| core.nearest(parent)) {
             core.on(&parent, |open| open.child_closed(finished.generation));
@@ -230,22 +224,6 @@ where
         if !finished.recorded.shown.is_empty() {
             core.finished(finished);
         }
-    }
-}
-
-/// Lends a buffer of this thread. Taken out, never borrowed: a user's `Debug` that logs finds an empty cell.
-fn with_scratch(act: impl FnOnce(&mut Fields)) {
-    thread_local! {
-        static SCRATCH: Cell<Option<Fields>> = const { Cell::new(None) };
-    }
-    /// A buffer that one huge value has blown up is not kept.
-    const KEEP: usize = 64 * 1024;
-
-    let mut scratch = SCRATCH.try_with(Cell::take).ok().flatten().unwrap_or_default();
-    act(&mut scratch);
-    scratch.clear();
-    if scratch.capacity() <= KEEP {
-        let _ = SCRATCH.try_with(|cell| cell.set(Some(scratch)));
     }
 }
 

@@ -26,7 +26,7 @@ use crate::model::{Message, Model};
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
 const QUESTIONS: [&str; 3] = [
-    "Where do the arguments of a function go?",
+    "What is sent as [redacted]?",
     "Does RUST_LOG decide what is traced?",
     "What is retried when a destination fails?",
 ];

@@ -67,6 +67,7 @@ impl Style {
         facts.extend(totals(nodes));
         facts.push(top.trace_id().to_string());
 
+        out.push('\n');
         self.paint(Paint::DIM, "trace ", out);
         self.paint(
             Paint::BOLD,
@@ -288,7 +289,8 @@ mod tests {
         let nodes: Vec<Node<'_>> = Forest::new(&observations, 0).walk().collect();
         let mut text = String::new();
         style.trace(&nodes, finished, &mut text);
-        text
+        // A trace stands apart from what was printed before it.
+        text.strip_prefix('\n').unwrap().to_owned()
     }
 
     fn check(observations: impl IntoIterator<Item = Hand>, expected: &str) {

@@ -143,6 +143,7 @@ mod tests {
         let line = |line: &str| line.split("  ").next().unwrap_or_default().to_owned();
         let line_of_trace = |text: &str| text.split(" · ").next().unwrap_or_default().to_owned();
         text.lines()
+            .filter(|line| !line.is_empty())
             .map(|text| {
                 if text.starts_with("trace") {
                     line_of_trace(text)

@@ -10,8 +10,9 @@ use tracing_subscriber::registry::{LookupSpan, Registry, SpanRef};
 use crate::field::Role;
 use crate::id::{SpanId, TraceId};
 use crate::layer::open::OpenObservation;
+use crate::layer::shared::with_scratch;
+use crate::layer::trace;
 use crate::layer::visit::calmly;
-use crate::layer::{trace, with_scratch};
 use crate::model::{Cost, Fields, Head, Key, Kind, Level, TraceAttributes, Usage, ValueRef};
 
 /// The nearest recorded observation around the caller, also from inside a span that the layer does not record.
@@ -253,10 +254,10 @@ impl ObservationHandle {
     }
 
     fn write(&self, write: impl FnOnce(&mut Fields)) -> &Self {
-        if self.at.is_some() {
+        if let Some(at) = &self.at {
             with_scratch(|scratch| {
                 write(scratch);
-                self.with(|open| open.record(scratch));
+                at.with(|open| open.record(scratch));
             });
         }
         self

@@ -1,7 +1,7 @@
 //! Which observation type a set of roles implies: one table.
 
 use crate::field::{Role, Trust, plain};
-use crate::model::{Kind, Recorded, ValueRef};
+use crate::model::{Kind, Recorded};
 use crate::read;
 
 /// What the fields of a span say about its type.
@@ -37,21 +37,21 @@ pub(crate) fn implied(recorded: &Recorded) -> Implied {
     {
         let head = entry.head;
         let (name, short) = recorded.names(entry);
-        let value = recorded.fields.value(entry);
         // An `Option` argument that is `None` says nothing.
-        if value == ValueRef::Debug("None") {
+        if recorded.fields.is_none(entry) {
             continue;
         }
+        let text = || read::text(recorded.fields.value(entry));
         match head.role {
             Role::Type => {
-                let Some(text) = read::text(value) else { continue };
+                let Some(text) = text() else { continue };
                 match Kind::from_word(&text) {
                     Some(kind) => keep(&mut word, head.trust, kind),
                     None => unknown = Some(text.into_owned()),
                 }
             }
             Role::Operation => {
-                if let Some(kind) = read::text(value).and_then(|word| Kind::from_operation(&word)) {
+                if let Some(kind) = text().and_then(|word| Kind::from_operation(&word)) {
                     keep(&mut operation, head.trust, kind);
                 }
             }

@@ -252,6 +252,7 @@ impl OpenObservation {
             end,
             first_token: self.first_token.map(|time| self.trace.unix(time)),
             kind: Kind::Span,
+            unknown_type: false,
             level: self.level,
             trace: self.inherited,
             trace_name: self.trace.name(),
@@ -288,6 +289,7 @@ impl OpenObservation {
             None if !said && kind == Kind::Generation && self.generation_below => Kind::Span,
             None => kind,
         };
+        recorded.unknown_type = unknown.is_some();
         let generation = self.generation_below || recorded.kind == Kind::Generation;
         Finished {
             recorded,

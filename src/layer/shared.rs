@@ -1,5 +1,6 @@
 //! What all callbacks share, and how they find their observation.
 
+use std::cell::Cell;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,7 +14,7 @@ use crate::id::Ids;
 use crate::layer::Settings;
 use crate::layer::open::{Birth, Finished, OpenObservation};
 use crate::layer::roles::{self, Callsites};
-use crate::model::{Callsite, Lanes, Severity, TraceAttributes};
+use crate::model::{Callsite, Fields, Lanes, Severity, TraceAttributes};
 use crate::sink::Sink;
 
 /// What all callbacks share.
@@ -91,6 +92,17 @@ impl Core {
         Arc::ptr_eq(&open.trace.core, self).then(|| act(open))
     }
 
+    /// Takes the span's observation out, if it is one of this layer's.
+    pub(super) fn take<'a, S>(self: &Arc<Self>, span: &SpanRef<'a, S>) -> Option<OpenObservation>
+    where
+        S: LookupSpan<'a>,
+    {
+        let mut extensions = span.extensions_mut();
+        let open = extensions.get_mut::<OpenObservation>()?;
+        let is_own = Arc::ptr_eq(&open.trace.core, self);
+        is_own.then(|| extensions.remove()).flatten()
+    }
+
     /// The nearest recorded span, this one included.
     pub(super) fn nearest<'a, S>(self: &Arc<Self>, span: SpanRef<'a, S>) -> Option<SpanRef<'a, S>>
     where
@@ -145,6 +157,22 @@ impl Core {
             }
         }
         self.sink.finish(finished.recorded);
+    }
+}
+
+/// Lends a buffer of this thread. Taken out, never borrowed: a user's `Debug` that logs finds an empty cell.
+pub(super) fn with_scratch(act: impl FnOnce(&mut Fields)) {
+    thread_local! {
+        static SCRATCH: Cell<Option<Fields>> = const { Cell::new(None) };
+    }
+    /// A buffer that one huge value has blown up is not kept.
+    const KEEP: usize = 64 * 1024;
+
+    let mut scratch = SCRATCH.try_with(Cell::take).ok().flatten().unwrap_or_default();
+    act(&mut scratch);
+    scratch.clear();
+    if scratch.capacity() <= KEEP {
+        let _ = SCRATCH.try_with(|cell| cell.set(Some(scratch)));
     }
 }
 

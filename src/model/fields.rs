@@ -70,7 +70,7 @@ pub(crate) struct Entry {
     slot: Slot,
 }
 
-/// A stretch of the buffer.
+/// A stretch of a buffer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Range {
     at: u32,
@@ -83,12 +83,14 @@ enum Slot {
     I64(i64),
     U64(u64),
     F64(f64),
-    I128(Range),
-    U128(Range),
+    // As bytes: a slot of 16 would make every entry larger.
+    I128([u8; 16]),
+    U128([u8; 16]),
     Text(Range),
     Debug(Range),
     Json(Range),
     Error(Range),
+    /// In the buffer of raw bytes.
     Bytes(Range),
 }
 
@@ -100,13 +102,23 @@ pub(crate) enum TextForm {
     Error,
 }
 
-/// Entries and the buffer that their texts live in. Emptied and used again, never shrunk below what one usual span
-/// needs.
+/// Entries and the buffers that their values live in. Emptied and used again.
 #[derive(Clone, Default, Debug)]
 pub(crate) struct Fields {
-    bytes: Vec<u8>,
+    /// A string, so that a text is read without being checked anew.
+    texts: String,
+    raw: Vec<u8>,
     entries: Vec<Entry>,
+    /// Which of the span's first 64 declared fields have a value: most are recorded once, and then nothing has to be
+    /// looked for.
+    declared: u64,
+    /// Some key is not among those.
+    others: bool,
 }
+
+/// What a buffer holds at first: the fields and the short texts of a usual span, without growing.
+const ENTRIES: usize = 16;
+const TEXTS: usize = 512;
 
 impl Fields {
     pub(crate) fn entries(&self) -> &[Entry] {
@@ -119,17 +131,19 @@ impl Fields {
 
     /// The bytes that this holds of memory, used or not.
     pub(crate) fn weight(&self) -> usize {
-        self.bytes.len() + self.entries.len() * size_of::<Entry>()
+        self.texts.len() + self.raw.len() + self.entries.len() * size_of::<Entry>()
     }
 
     pub(crate) fn clear(&mut self) {
-        self.bytes.clear();
+        self.texts.clear();
+        self.raw.clear();
         self.entries.clear();
+        (self.declared, self.others) = (0, false);
     }
 
     /// Memory that is kept when nothing is in it.
     pub(crate) fn capacity(&self) -> usize {
-        self.bytes.capacity() + self.entries.capacity() * size_of::<Entry>()
+        self.texts.capacity() + self.raw.capacity() + self.entries.capacity() * size_of::<Entry>()
     }
 
     /// The value of an entry of this buffer.
@@ -139,28 +153,25 @@ impl Fields {
             Slot::I64(value) => ValueRef::I64(value),
             Slot::U64(value) => ValueRef::U64(value),
             Slot::F64(value) => ValueRef::F64(value),
-            Slot::I128(range) => ValueRef::I128(i128::from_ne_bytes(self.sixteen(range))),
-            Slot::U128(range) => ValueRef::U128(u128::from_ne_bytes(self.sixteen(range))),
+            Slot::I128(value) => ValueRef::I128(i128::from_ne_bytes(value)),
+            Slot::U128(value) => ValueRef::U128(u128::from_ne_bytes(value)),
             Slot::Text(range) => ValueRef::Text(self.text(range)),
             Slot::Debug(range) => ValueRef::Debug(self.text(range)),
             Slot::Json(range) => ValueRef::Json(self.text(range)),
             Slot::Error(range) => ValueRef::Error(self.text(range)),
-            Slot::Bytes(range) => ValueRef::Bytes(self.bytes(range)),
+            Slot::Bytes(range) => ValueRef::Bytes(stretch(&self.raw, range)),
         }
+    }
+
+    /// Whether a value is the `Debug` of an `Option` that is `None`, which says nothing.
+    pub(crate) fn is_none(&self, entry: &Entry) -> bool {
+        matches!(entry.slot, Slot::Debug(range) if self.text(range) == "None")
     }
 
     /// The name of a run-time key.
     pub(crate) fn text(&self, range: Range) -> &str {
-        // What is written as text is text; should that ever break, an empty value beats a panic in a host.
-        std::str::from_utf8(self.bytes(range)).unwrap_or_default()
-    }
-
-    fn bytes(&self, range: Range) -> &[u8] {
-        stretch(&self.bytes, range)
-    }
-
-    fn sixteen(&self, range: Range) -> [u8; 16] {
-        self.bytes(range).try_into().unwrap_or_default()
+        let at = range.at as usize;
+        self.texts.get(at..at + range.len as usize).unwrap_or_default()
     }
 
     pub(crate) fn bool(&mut self, head: Head, value: bool) {
@@ -180,22 +191,22 @@ impl Fields {
     }
 
     pub(crate) fn i128(&mut self, head: Head, value: i128) {
-        let range = self.write(&value.to_ne_bytes());
-        self.push(head, Slot::I128(range));
+        self.push(head, Slot::I128(value.to_ne_bytes()));
     }
 
     pub(crate) fn u128(&mut self, head: Head, value: u128) {
-        let range = self.write(&value.to_ne_bytes());
-        self.push(head, Slot::U128(range));
+        self.push(head, Slot::U128(value.to_ne_bytes()));
     }
 
     pub(crate) fn bytes_value(&mut self, head: Head, value: &[u8]) {
-        let range = self.write(value.get(..VALUE_LIMIT).unwrap_or(value));
+        let value = value.get(..VALUE_LIMIT).unwrap_or(value);
+        let range = range(self.raw.len(), value.len());
+        self.raw.extend_from_slice(value);
         self.push(head, Slot::Bytes(range));
     }
 
     pub(crate) fn str(&mut self, head: Head, value: &str) {
-        let range = self.write_text(format_args!("{value}"));
+        let range = self.write(value);
         self.push(head, Slot::Text(range));
     }
 
@@ -215,34 +226,33 @@ impl Fields {
         if value.len() > VALUE_LIMIT {
             return self.str(head, value);
         }
-        let range = self.write(value.as_bytes());
+        let range = self.write(value);
         self.push(head, Slot::Json(range));
     }
 
     /// Keeps a name that came at run time.
     pub(crate) fn name(&mut self, name: &str) -> Key {
-        Key::Given(self.write_text(format_args!("{name}")))
+        Key::Given(self.write(name))
     }
 
     /// Adds what another buffer holds; `adapt` sees each head on its way.
     pub(crate) fn append(&mut self, other: &Self, mut adapt: impl FnMut(&mut Head)) {
-        let Ok(base) = u32::try_from(self.bytes.len()) else {
-            return;
-        };
-        if self.bytes.len() + other.bytes.len() > u32::MAX as usize {
+        let base = (self.texts.len(), self.raw.len());
+        if base.0 + other.texts.len() > u32::MAX as usize || base.1 + other.raw.len() > u32::MAX as usize {
             return;
         }
-        self.bytes.extend_from_slice(&other.bytes);
-        self.entries.extend(other.entries.iter().map(|entry| {
+        self.texts.push_str(&other.texts);
+        self.raw.extend_from_slice(&other.raw);
+        for entry in &other.entries {
             let mut entry = entry.moved(base);
             adapt(&mut entry.head);
-            entry
-        }));
+            self.push(entry.head, entry.slot);
+        }
     }
 
     /// Gives an entry another value: the text `value`, written behind the others.
     pub(crate) fn rewrite(&mut self, index: usize, form: TextForm, value: &str) {
-        let range = self.write(value.as_bytes());
+        let range = self.write_whole(value);
         if let Some(entry) = self.entries.get_mut(index) {
             entry.slot = form.of(range);
         }
@@ -276,28 +286,58 @@ impl Fields {
     }
 
     fn push(&mut self, head: Head, slot: Slot) {
+        if self.entries.capacity() == 0 {
+            self.entries.reserve(ENTRIES);
+        }
+        match bit(head) {
+            Some(bit) => self.declared |= bit,
+            None => self.others |= head.owner == 0,
+        }
         self.entries.push(Entry { head, slot });
     }
 
-    fn write(&mut self, bytes: &[u8]) -> Range {
-        let (Ok(at), Ok(len)) = (u32::try_from(self.bytes.len()), u32::try_from(bytes.len())) else {
-            return Range { at: 0, len: 0 };
-        };
-        self.bytes.extend_from_slice(bytes);
-        Range { at, len }
+    /// Writes a text, up to the limit.
+    fn write(&mut self, text: &str) -> Range {
+        if text.len() > VALUE_LIMIT {
+            return self.write_text(format_args!("{text}"));
+        }
+        self.write_whole(text)
+    }
+
+    fn write_whole(&mut self, text: &str) -> Range {
+        self.make_room();
+        let range = range(self.texts.len(), text.len());
+        self.texts.push_str(text);
+        range
     }
 
     fn write_text(&mut self, text: fmt::Arguments<'_>) -> Range {
-        let at = self.bytes.len();
-        bounded::write(&mut self.bytes, text);
-        let len = self.bytes.len() - at;
-        match (u32::try_from(at), u32::try_from(len)) {
-            (Ok(at), Ok(len)) => Range { at, len },
-            _ => {
-                self.bytes.truncate(at);
-                Range { at: 0, len: 0 }
-            }
+        self.make_room();
+        let at = self.texts.len();
+        bounded::write(&mut self.texts, text);
+        range(at, self.texts.len() - at)
+    }
+
+    fn make_room(&mut self) {
+        if self.texts.capacity() == 0 {
+            self.texts.reserve(TEXTS);
         }
+    }
+}
+
+/// The bit of one of the span's own first 64 declared fields.
+fn bit(head: Head) -> Option<u64> {
+    match head.key {
+        Key::Declared(index) if head.owner == 0 => 1_u64.checked_shl(index.into()),
+        _ => None,
+    }
+}
+
+/// A stretch; an empty one where a buffer has grown past what can be counted, which its limits rule out.
+fn range(at: usize, len: usize) -> Range {
+    match (u32::try_from(at), u32::try_from(len)) {
+        (Ok(at), Ok(len)) => Range { at, len },
+        _ => Range { at: 0, len: 0 },
     }
 }
 
@@ -312,32 +352,21 @@ impl TextForm {
 }
 
 impl Entry {
-    fn moved(mut self, by: u32) -> Self {
-        let shift = |range: &mut Range| range.at = range.at.saturating_add(by);
+    fn moved(mut self, (texts, raw): (usize, usize)) -> Self {
+        let shift = |range: &mut Range, by: usize| {
+            range.at = range.at.saturating_add(u32::try_from(by).unwrap_or(u32::MAX));
+        };
         if let Key::Given(range) = &mut self.head.key {
-            shift(range);
+            shift(range, texts);
         }
-        self.slot.range_mut().into_iter().for_each(shift);
+        match &mut self.slot {
+            Slot::Text(range) | Slot::Debug(range) | Slot::Json(range) | Slot::Error(range) => {
+                shift(range, texts);
+            }
+            Slot::Bytes(range) => shift(range, raw),
+            _ => {}
+        }
         self
-    }
-}
-
-impl Slot {
-    fn range(mut self) -> Option<Range> {
-        self.range_mut().copied()
-    }
-
-    fn range_mut(&mut self) -> Option<&mut Range> {
-        match self {
-            Self::I128(range)
-            | Self::U128(range)
-            | Self::Text(range)
-            | Self::Debug(range)
-            | Self::Json(range)
-            | Self::Error(range)
-            | Self::Bytes(range) => Some(range),
-            Self::Bool(_) | Self::I64(_) | Self::U64(_) | Self::F64(_) => None,
-        }
     }
 }
 
@@ -386,7 +415,7 @@ mod tests {
         }
         assert_eq!(garbage, "givenfirst".len());
         fields.compact();
-        assert_eq!(fields.bytes, b"keptgivensecond");
+        assert_eq!(fields.texts, "keptgivensecond");
         let values: Vec<_> = fields.entries().iter().map(|entry| fields.value(entry)).collect();
         assert_eq!(values, [ValueRef::Text("kept"), ValueRef::Text("second")]);
     }

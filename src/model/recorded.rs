@@ -21,6 +21,8 @@ pub(crate) struct Recorded {
     pub(crate) first_token: Option<UnixNanos>,
     /// Decided at close: what a set of roles implies needs the spans below.
     pub(crate) kind: Kind,
+    /// A word stood in place of a type that is none.
+    pub(crate) unknown_type: bool,
     /// The gravest of what happened: an error returned, an ERROR event, a panic, a cancellation.
     pub(crate) level: Option<Level>,
     /// The trace's attributes as this observation saw them, its own among them.
@@ -89,6 +91,7 @@ impl Recorded {
             end: 0,
             first_token: None,
             kind: Kind::Span,
+            unknown_type: false,
             level: None,
             trace: Arc::default(),
             trace_name: None,

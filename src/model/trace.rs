@@ -45,6 +45,32 @@ impl TraceAttributes {
         }
     }
 
+    /// Every text with a place of its own.
+    pub(crate) fn words(&self) -> impl Iterator<Item = &Arc<str>> {
+        let single = [
+            &self.user,
+            &self.session,
+            &self.name,
+            &self.environment,
+            &self.release,
+            &self.version,
+        ];
+        single.into_iter().flatten().chain(&self.tags)
+    }
+
+    /// The same, in the same order.
+    pub(crate) fn words_mut(&mut self) -> impl Iterator<Item = &mut Arc<str>> {
+        let single = [
+            &mut self.user,
+            &mut self.session,
+            &mut self.name,
+            &mut self.environment,
+            &mut self.release,
+            &mut self.version,
+        ];
+        single.into_iter().flatten().chain(&mut self.tags)
+    }
+
     pub(crate) fn tag(&mut self, tag: &str) {
         if !tag.is_empty() && self.tags.len() < LIMIT && !self.tags.iter().any(|known| **known == *tag) {
             self.tags.push(tag.into());

@@ -185,6 +185,7 @@ pub(crate) mod hand {
                 end: 0,
                 first_token: None,
                 kind: Kind::Span,
+                unknown_type: false,
                 level: None,
                 trace: Arc::default(),
                 trace_name: None,

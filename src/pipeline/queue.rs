@@ -52,6 +52,7 @@ struct State {
     accounts: Vec<Account>,
     /// How many texts were masked.
     redacted: u64,
+    unknown_types: u64,
     /// How many were refused for lack of room since the worker last came.
     refused: usize,
     closed: bool,
@@ -92,6 +93,7 @@ impl Queue {
             kept: Kept::default(),
             accounts,
             redacted: 0,
+            unknown_types: 0,
             refused: 0,
             closed: false,
         };
@@ -118,6 +120,7 @@ impl Queue {
             state.accounts.clone(),
             u64::try_from(open).unwrap_or(0),
             state.redacted,
+            state.unknown_types,
         )
     }
 
@@ -251,6 +254,7 @@ impl Sink for Queue {
         self.open.fetch_sub(1, Ordering::Relaxed);
         let weight = observation.weight();
         let mut state = self.lock();
+        state.unknown_types += u64::from(observation.unknown_type);
         let Some(call) = state.admit(observation.shown, weight, self.bounds) else {
             // Freed outside the lock.
             drop(state);

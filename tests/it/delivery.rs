@@ -215,3 +215,26 @@ fn flush_works_in_every_runtime_and_in_none() {
         line
     );
 }
+
+#[test]
+fn a_type_that_is_none_is_counted_each_time_and_said_once() {
+    let lines = Lines::default();
+    let (layer, llm) = tracing_llm::builder()
+        .otlp_to(Otlp::new(format!("{}/v1/traces", Receiver::otlp().url())))
+        .on_diagnostic(lines.writer())
+        .build()
+        .unwrap();
+    let subscriber = Dispatch::new(tracing_subscriber::registry().with(layer));
+    dispatcher::with_default(&subscriber, || {
+        for _ in 0..2 {
+            info_span!("work", as_type = "robot").in_scope(|| {});
+        }
+    });
+    assert_eq!(llm.ledger().unknown_types(), 2);
+    assert_eq!(
+        lines.count("\"robot\" on span \"work\" is no observation type"),
+        1,
+        "{:?}",
+        lines.all()
+    );
+}

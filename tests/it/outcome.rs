@@ -192,6 +192,66 @@ span root
 }
 
 #[test]
+fn an_error_that_is_returned_is_one_exception_and_every_caller_that_passes_it_on_has_its_own() {
+    #[instrument(ret, err)]
+    fn inner() -> Result<u8, String> {
+        Err("broken".to_owned())
+    }
+    #[instrument(ret, err)]
+    fn passes_it_on() -> Result<u8, String> {
+        Ok(inner()? + 1)
+    }
+    #[instrument(ret, err)]
+    fn recovers() -> Result<u8, String> {
+        Ok(inner().unwrap_or(1))
+    }
+    let capture = Capture::new();
+    capture.run(|| {
+        passes_it_on().unwrap_err();
+        recovers().unwrap();
+    });
+    shows_whole(
+        &capture,
+        r#"
+span passes_it_on  ERROR  status="broken"
+  error:  {"error":"broken"}
+  span inner  ERROR  status="broken"
+    error:  {"error":"broken"}
+span recovers
+  out:    1
+  span inner  ERROR  status="broken"
+    error:  {"error":"broken"}
+"#,
+    );
+}
+
+#[test]
+fn a_returned_error_says_more_than_an_event_before_it() {
+    #[instrument(err)]
+    fn work() -> Result<(), String> {
+        error!("about to fail");
+        Err("failed".to_owned())
+    }
+    #[instrument(err(level = "warn"))]
+    fn warns() -> Result<(), String> {
+        error!("graver than the result");
+        Err("not so bad".to_owned())
+    }
+    let capture = Capture::new();
+    capture.run(|| {
+        work().unwrap_err();
+        warns().unwrap_err();
+    });
+    shows(
+        &capture,
+        r#"
+span work  ERROR  status="failed"
+span warns  ERROR  status="not so bad"
+"#,
+    );
+}
+
+#[test]
 fn a_recursive_function_gives_each_call_its_own_result() {
     #[instrument(ret)]
     fn factorial(n: u64) -> u64 {

@@ -19,7 +19,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tracing::{info_span, instrument};
+use tracing::{error, info, info_span, instrument};
 use tracing_llm::testing::Capture;
 use tracing_llm::{Usage, current};
 
@@ -972,7 +972,69 @@ fn a_key_inside_a_debug_text_reaches_nobody() {
         host: "api.example.com",
     };
     capture.run(|| connect(&config, "sk-secret").unwrap());
-    let tree = capture.whole_tree();
-    assert!(tree.contains("api.example.com"), "{tree}");
-    assert!(!tree.contains("sk-secret"), "{tree}");
+    shows(
+        &capture,
+        r#"
+span connect
+  in:     {"config":{"api_key":"[redacted]","host":"api.example.com","_type":"Config"},"api_key":"[redacted]"}
+  out:    {"api_key":"[redacted]","host":"api.example.com","_type":"Config"}
+  meta:   {"api_key":"[redacted]"}
+"#,
+    );
+    let whole = capture.whole_tree();
+    assert!(!whole.contains("sk-secret"), "{whole}");
+}
+
+#[test]
+fn a_key_reaches_nobody_by_an_error_an_event_or_the_handle() {
+    #[derive(Clone, Debug)]
+    struct Config {
+        api_key: &'static str,
+    }
+    impl fmt::Display for Config {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "no connection with {self:?}")
+        }
+    }
+    impl Error for Config {}
+    const CONFIG: Config = Config { api_key: "sk-secret" };
+    #[instrument(err)]
+    fn shown() -> Result<(), Config> {
+        Err(CONFIG)
+    }
+    #[instrument(err(Debug))]
+    fn debugged() -> Result<(), Config> {
+        Err(CONFIG)
+    }
+    #[instrument(ret)]
+    fn returned() -> Result<(), Config> {
+        Err(CONFIG)
+    }
+    #[instrument(fields(user_id = ?CONFIG, otel.name = ?CONFIG, tags = ?CONFIG))]
+    fn says_so() {
+        info!(config = ?CONFIG, "connecting with {CONFIG:?}");
+        error!("no connection with {CONFIG:?}");
+        let json = serde_json::json!({"api_key": CONFIG.api_key, "n": [{"password": CONFIG.api_key}]});
+        let handle = current();
+        handle
+            .input(&json)
+            .output(json.to_string())
+            .metadata("config", &json)
+            .metadata("api_key", CONFIG.api_key)
+            .parameter("extra", &json)
+            .status_message(format!("{CONFIG:?}"));
+        handle
+            .trace()
+            .metadata("config", &json)
+            .metadata("api_key", CONFIG.api_key);
+    }
+    let capture = Capture::new();
+    capture.run(|| {
+        shown().unwrap_err();
+        debugged().unwrap_err();
+        returned().unwrap_err();
+        says_so();
+    });
+    let whole = capture.whole_tree();
+    assert!(!whole.contains("sk-secret"), "{whole}");
 }

@@ -10,22 +10,22 @@ pub(crate) const VALUE_LIMIT: usize = 1024 * 1024;
 pub(super) const CUT: &str = "… [truncated]";
 
 /// Appends formatted text, up to the limit.
-pub(super) fn write(bytes: &mut Vec<u8>, text: fmt::Arguments<'_>) {
+pub(super) fn write(out: &mut String, text: fmt::Arguments<'_>) {
     let mut writer = Bounded {
-        bytes,
+        out,
         left: VALUE_LIMIT,
         cut: false,
     };
     // An error is the bound reached, or a user's `Debug` that gave up: what is there stays.
     let _ = writer.write_fmt(text);
     if writer.cut {
-        writer.bytes.extend_from_slice(CUT.as_bytes());
+        writer.out.push_str(CUT);
     }
 }
 
 /// Writes text until the bound, then stops the formatting.
 struct Bounded<'a> {
-    bytes: &'a mut Vec<u8>,
+    out: &'a mut String,
     left: usize,
     cut: bool,
 }
@@ -34,15 +34,14 @@ impl fmt::Write for Bounded<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         if text.len() <= self.left {
             self.left -= text.len();
-            self.bytes.extend_from_slice(text.as_bytes());
+            self.out.push_str(text);
             return Ok(());
         }
         let end = (0..=self.left)
             .rev()
             .find(|at| text.is_char_boundary(*at))
             .unwrap_or(0);
-        self.bytes
-            .extend_from_slice(text.get(..end).unwrap_or_default().as_bytes());
+        self.out.push_str(text.get(..end).unwrap_or_default());
         self.left = 0;
         self.cut = true;
         Err(fmt::Error)

@@ -1,5 +1,6 @@
 //! Texts of an observation replaced, before anything is shown.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::field::Role;
@@ -45,7 +46,35 @@ impl Observation {
                 self.reading.status_message = Some(masked);
             }
         }
+        if let Cow::Owned(name) = &self.reading.name {
+            if let Masked::Inside(masked) = mask(None, name) {
+                self.reading.name = Cow::Owned(masked);
+            }
+        }
+        if let Some(name) = &self.recorded.trace_name {
+            if let Masked::Inside(masked) = mask(None, name) {
+                self.recorded.trace_name = Some(masked.into());
+            }
+        }
+        self.mask_words(&mut mask);
         self.mask_trace(mask);
+    }
+
+    /// A user, a name, a tag may be the `Debug` of something with a key in it.
+    fn mask_words(&mut self, mut mask: impl FnMut(Option<&str>, &str) -> Masked) {
+        let words = self.recorded.trace.words().enumerate();
+        let masked: Vec<_> = words
+            .filter_map(|(index, word)| match mask(None, word) {
+                Masked::Inside(masked) => Some((index, masked)),
+                Masked::Untouched | Masked::Whole(_) => None,
+            })
+            .collect();
+        for (index, masked) in masked {
+            let trace = Arc::make_mut(&mut self.recorded.trace);
+            if let Some(word) = trace.words_mut().nth(index) {
+                *word = masked.into();
+            }
+        }
     }
 
     fn mask_trace(&mut self, mut mask: impl FnMut(Option<&str>, &str) -> Masked) {
