@@ -317,6 +317,25 @@ fn a_span_keeps_a_bounded_number_of_fields() {
 }
 
 #[test]
+fn a_span_keeps_a_bounded_number_of_bytes() {
+    let capture = Capture::new();
+    let text = "x".repeat(1_000_000);
+    capture.run(|| {
+        let span = info_span!("work");
+        let handle = span.observation();
+        for number in 0..10 {
+            handle.metadata(format!("key-{number}"), &text);
+            // The last of a key has the room of the one before.
+            handle.metadata("key-0", &text);
+        }
+        span.in_scope(|| info!(text, "too much"));
+    });
+    let whole = capture.whole_tree();
+    assert_eq!(whole.lines().last().unwrap().trim(), "dropped: events=1 fields=2");
+    assert!(whole.contains("\"key-0\":") && !whole.contains("\"key-9\":"));
+}
+
+#[test]
 fn a_span_keeps_a_bounded_number_of_links() {
     let capture = Capture::new();
     capture.run(|| {
