@@ -1,6 +1,7 @@
 //! A finished observation, read: what every destination is shown.
 
 mod masked;
+mod shown;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -257,11 +258,11 @@ impl Observation {
         self.recorded.callsite.target
     }
 
-    pub(crate) fn input(&self) -> Content {
+    pub(crate) fn input_place(&self) -> Content {
         self.reading.input
     }
 
-    pub(crate) fn output(&self) -> Content {
+    pub(crate) fn output_place(&self) -> Content {
         self.reading.output
     }
 

@@ -51,7 +51,7 @@ impl Dialect for GenAiDialect {
         }
     }
 
-    fn span(&self, observation: &Observation, _lane: Lane, span: &mut Span<'_>) {
+    fn span(&self, observation: &Observation, lane: Lane, span: &mut Span<'_>) {
         let attributes = span.attributes();
         for (key, text) in [
             ("user.id", observation.user()),
@@ -67,12 +67,15 @@ impl Dialect for GenAiDialect {
         }
         if self.capture_content {
             let (input, output) = content_names(observation.kind());
-            content(input, observation, observation.input(), attributes);
-            content(output, observation, observation.output(), attributes);
+            content(input, observation, observation.input_place(), attributes);
+            content(output, observation, observation.output_place(), attributes);
         }
         self.fields(observation, attributes);
         implied(observation, attributes);
         self.warning(observation, attributes);
+        if observation.parent_in(lane).is_none() {
+            self.trace(observation, attributes);
+        }
         for (event, fields) in observation.events() {
             self.event(observation, event, fields, span);
         }
@@ -82,6 +85,27 @@ impl Dialect for GenAiDialect {
 }
 
 impl GenAiDialect {
+    /// What was said of the whole trace through a handle: on its topmost span, under the names of the handle's methods.
+    fn trace(&self, observation: &Observation, attributes: &mut Attributes<'_>) {
+        let trace = observation.trace();
+        for (key, text) in [
+            ("trace_name", &trace.name),
+            ("environment", &trace.environment),
+            ("release", &trace.release),
+            ("version", &trace.version),
+        ] {
+            if let Some(text) = text {
+                attributes.text(key, text);
+            }
+        }
+        attributes.texts("tags", trace.tags.iter().map(AsRef::as_ref));
+        for (key, value) in &trace.metadata {
+            if self.capture_content || len(value.as_ref()) <= CONTENT_BYTES {
+                attributes.put(key.as_ref(), value.as_ref());
+            }
+        }
+    }
+
     fn fields(&self, observation: &Observation, attributes: &mut Attributes<'_>) {
         let mut named = Named::default();
         for field in observation.fields() {
@@ -205,7 +229,7 @@ fn is_langfuses(name: &str) -> bool {
 /// Whether a field is the input or the output itself, which has its own attribute.
 fn is_content_of(observation: &Observation, field: &Field<'_>) -> bool {
     let is = |content| content == Content::Field(field.index);
-    is(observation.input()) || is(observation.output())
+    is(observation.input_place()) || is(observation.output_place())
 }
 
 /// Fields that the conventions have names for. Several may share one: the one that counts wins, then the most trusted,
@@ -358,6 +382,7 @@ mod tests {
             gen_ai.usage.output_tokens = 8
             max_completion_tokens = 64
             session.id = "s-1"
+            tags = ["beta"]
             usage.total = 128
             user.id = "u-1"
             "#,

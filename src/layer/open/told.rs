@@ -11,7 +11,7 @@ use crate::model::{Callsite, EventHead, EventKind, Fields, Head, Key, Kind, Leve
 const EVENT_LIMIT: usize = 128;
 /// How many fields one span keeps, its events' among them, beyond those it declares: handle calls with ever new keys
 /// stay bounded.
-const FIELD_LIMIT: usize = 4096;
+const FIELD_LIMIT: usize = 1024;
 /// How many links one span keeps (OpenTelemetry's default limit); the rest is counted.
 const LINK_LIMIT: usize = 128;
 /// How many bytes one span keeps, its events' values among them: 8 MiB, eight values at their own limit. What comes later
