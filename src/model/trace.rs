@@ -45,6 +45,26 @@ impl TraceAttributes {
         }
     }
 
+    /// The bytes of all its texts, which each row of the trace carries.
+    pub(crate) fn weight(&self) -> usize {
+        let Self {
+            user,
+            session,
+            name,
+            environment,
+            release,
+            version,
+            ..
+        } = self;
+        let single = [user, session, name, environment, release, version];
+        let texts = single.into_iter().flatten().chain(&self.tags);
+        let metadata = self
+            .metadata
+            .iter()
+            .map(|(key, value)| key.len() + value.as_ref().len());
+        texts.map(|text| text.len()).chain(metadata).sum()
+    }
+
     pub(crate) fn tag(&mut self, tag: &str) {
         let has_room = self.tags.len() < LIMIT;
         if has_room && !tag.is_empty() && !self.tags.iter().any(|known| **known == *tag) {

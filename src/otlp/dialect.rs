@@ -147,7 +147,7 @@ impl GenAiDialect {
     /// Whether a field is content, or long enough to be, while the switch is off.
     fn is_withheld(&self, field: &Field<'_>) -> bool {
         !self.capture_content
-            && (field.role.is_input() || field.role.is_output() || len(field.value) > CONTENT_BYTES)
+            && (field.role.is_input() || field.role.is_output() || field.value.len() > CONTENT_BYTES)
     }
 }
 
@@ -273,13 +273,6 @@ fn content(name: &str, observation: &Observation, content: Content, attributes: 
                 attributes.put(name, value);
             }
         }
-    }
-}
-
-fn len(value: ValueRef<'_>) -> usize {
-    match value {
-        ValueRef::Bytes(bytes) => bytes.len(),
-        _ => value.as_str().map_or(0, str::len),
     }
 }
 
