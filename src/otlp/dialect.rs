@@ -83,7 +83,12 @@ impl Dialect for GenAiDialect {
 impl GenAiDialect {
     fn fields(&self, observation: &Observation, attributes: &mut Attributes<'_>) {
         let mut named = Named::default();
-        for field in observation.fields() {
+        // Of one key the first stays.
+        let (said, recorded) = (observation.fields(), observation.fields());
+        let fields = said
+            .filter(is_said)
+            .chain(recorded.filter(|field| !is_said(field)));
+        for field in fields {
             if self.is_withheld(&field) || is_content_of(observation, &field) {
                 continue;
             }
@@ -149,6 +154,11 @@ impl GenAiDialect {
         !self.capture_content
             && (field.role.is_input() || field.role.is_output() || field.value.len() > CONTENT_BYTES)
     }
+}
+
+/// Whether the handle says that this is metadata: it has its key for itself, also where a field has the same name.
+fn is_said(field: &Field<'_>) -> bool {
+    field.role == Role::Metadata && field.trust == Trust::Handle
 }
 
 /// Where a field goes.
@@ -317,6 +327,16 @@ mod tests {
                 draft.trace.tags = vec!["beta".into()];
                 draft.reading.first_token = Some(START + 400_000_000);
             })
+    }
+
+    #[test]
+    fn metadata_said_through_the_handle_has_its_key_for_itself() {
+        let draft = Draft::new("work")
+            .field("attempt", ValueRef::U64(1))
+            .field("other", ValueRef::U64(3))
+            .handle("attempt", Role::Metadata, ValueRef::U64(2));
+        let attributes = span(&quiet(), draft).attributes;
+        assert_lines(&lines(&attributes), "attempt = 2\n other = 3");
     }
 
     #[test]
