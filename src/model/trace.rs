@@ -71,6 +71,15 @@ impl TraceAttributes {
         single.into_iter().flatten().chain(&mut self.tags)
     }
 
+    /// The bytes of all its texts, which each row of the trace carries.
+    pub(crate) fn weight(&self) -> usize {
+        let metadata = self
+            .metadata
+            .iter()
+            .map(|(key, value)| key.len() + value.as_ref().len());
+        self.words().map(|text| text.len()).chain(metadata).sum()
+    }
+
     pub(crate) fn tag(&mut self, tag: &str) {
         if !tag.is_empty() && self.tags.len() < LIMIT && !self.tags.iter().any(|known| **known == *tag) {
             self.tags.push(tag.into());

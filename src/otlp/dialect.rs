@@ -100,7 +100,7 @@ impl GenAiDialect {
         }
         attributes.texts("tags", trace.tags.iter().map(AsRef::as_ref));
         for (key, value) in &trace.metadata {
-            if self.capture_content || len(value.as_ref()) <= CONTENT_BYTES {
+            if self.capture_content || value.as_ref().len() <= CONTENT_BYTES {
                 attributes.put(key.as_ref(), value.as_ref());
             }
         }
@@ -108,7 +108,12 @@ impl GenAiDialect {
 
     fn fields(&self, observation: &Observation, attributes: &mut Attributes<'_>) {
         let mut named = Named::default();
-        for field in observation.fields() {
+        // Of one key the first stays.
+        let (said, recorded) = (observation.fields(), observation.fields());
+        let fields = said
+            .filter(is_said)
+            .chain(recorded.filter(|field| !is_said(field)));
+        for field in fields {
             if self.is_withheld(&field) || is_content_of(observation, &field) {
                 continue;
             }
@@ -188,8 +193,13 @@ impl GenAiDialect {
     /// Whether a field is content, or long enough to be, while the switch is off.
     fn is_withheld(&self, field: &Field<'_>) -> bool {
         !self.capture_content
-            && (field.role.is_input() || field.role.is_output() || len(field.value) > CONTENT_BYTES)
+            && (field.role.is_input() || field.role.is_output() || field.value.len() > CONTENT_BYTES)
     }
+}
+
+/// Whether the handle says that this is metadata: it has its key for itself, also where a field has the same name.
+fn is_said(field: &Field<'_>) -> bool {
+    field.role == Role::Metadata && field.trust == Trust::Handle
 }
 
 /// Where a field goes.
@@ -317,13 +327,6 @@ fn content(name: &str, observation: &Observation, content: Content, attributes: 
     }
 }
 
-fn len(value: ValueRef<'_>) -> usize {
-    match value {
-        ValueRef::Bytes(bytes) => bytes.len(),
-        _ => value.as_str().map_or(0, str::len),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use opentelemetry_proto::tonic::trace::v1::Span as ProtoSpan;
@@ -365,6 +368,16 @@ mod tests {
                 draft.trace.tags = vec!["beta".into()];
                 draft.reading.first_token = Some(START + 400_000_000);
             })
+    }
+
+    #[test]
+    fn metadata_said_through_the_handle_has_its_key_for_itself() {
+        let draft = Draft::new("work")
+            .field("attempt", ValueRef::U64(1))
+            .field("other", ValueRef::U64(3))
+            .handle("attempt", Role::Metadata, ValueRef::U64(2));
+        let attributes = span(&quiet(), draft).attributes;
+        assert_lines(&lines(&attributes), "attempt = 2\n other = 3");
     }
 
     #[test]

@@ -5,7 +5,9 @@ use std::sync::atomic::Ordering;
 
 use super::OpenObservation;
 use crate::field::{Role, Trust};
-use crate::model::{Callsite, EventHead, EventKind, Fields, Head, Key, Kind, Level, Link, TraceAttributes};
+use crate::model::{
+    Callsite, Entry, EventHead, EventKind, Fields, Head, Key, Kind, Level, Link, TraceAttributes,
+};
 
 /// How many events of one span are kept (OpenTelemetry's default limit); the rest is counted.
 const EVENT_LIMIT: usize = 128;
@@ -58,7 +60,10 @@ impl OpenObservation {
         let taken = values.entries().len();
         self.garbage += self.fields.supersede(values);
         let first = self.fields.entries().len();
-        if first + taken > FIELD_LIMIT + self.callsite.fields.len() || !self.has_room(values) {
+        // Only names that come at run time are without number: an output or a model is never left out.
+        let named = |entry: &Entry| matches!(entry.head.key, Key::Given(_));
+        let is_full = first + taken > FIELD_LIMIT + self.callsite.fields.len();
+        if (is_full && values.entries().iter().any(named)) || !self.has_room(values) {
             self.dropped_fields = self
                 .dropped_fields
                 .saturating_add(u32::try_from(taken).unwrap_or(u32::MAX));
