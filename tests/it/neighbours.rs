@@ -341,7 +341,7 @@ fn a_flood_of_metadata_costs_a_span_nothing_else() {
     capture.run(|| {
         let span = info_span!("work", model = Empty);
         let handle = span.observation();
-        for number in 0..5000 {
+        for number in 0..2000 {
             handle.metadata(format!("key {number}"), number);
         }
         span.record("model", "m");
@@ -358,7 +358,7 @@ fn a_flood_of_metadata_costs_a_span_nothing_else() {
     );
     let tree = capture.tree();
     assert!(
-        tree.contains("  out:    done\n") && !tree.contains("key 4999"),
+        tree.contains("  out:    done\n") && !tree.contains("key 1999"),
         "{tree}"
     );
 }
