@@ -211,7 +211,7 @@ fn a_flush_may_stand_inside_a_span_inside_a_drop_inside_a_panic() {
     assert_eq!(names.all(), ["in a drop"]);
     assert_eq!(
         lines.all(),
-        ["shut down while 1 observations were open; they are not sent"]
+        ["shut down while observations were open, which are not sent: 1"]
     );
 }
 
