@@ -11,6 +11,7 @@ mod app_plain;
 mod content;
 mod delivery;
 mod ends;
+mod golden;
 mod jaeger_harness;
 mod misuse;
 mod neighbours;
