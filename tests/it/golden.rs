@@ -6,6 +6,9 @@
 //! own bookkeeping. Whatever else differs is said by the scenario, with its reason, in a call of [`Golden`].
 
 mod decorators;
+mod errors;
+mod session;
+mod types;
 mod user_request;
 
 use std::collections::{BTreeMap, BTreeSet};
