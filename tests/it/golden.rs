@@ -7,6 +7,7 @@
 
 mod decorators;
 mod errors;
+mod langgraph;
 mod session;
 mod types;
 mod user_request;
