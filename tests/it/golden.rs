@@ -127,8 +127,8 @@ impl Golden {
         self
     }
 
-    /// The SDK's root has a parent that exists nowhere when the trace id is the program's own (`today.md`, 1). Ours has
-    /// none, and is the application's root all the same.
+    /// The SDK's root has a parent that exists nowhere when the trace id is the program's own. Ours has none,
+    /// and is the application's root all the same.
     fn without_a_parent_that_exists_nowhere(mut self) -> Self {
         for (_, facts) in &mut self.observations {
             if facts.get("parent") == Some(&json!("<not in this trace>")) {
@@ -138,6 +138,7 @@ impl Golden {
         self
     }
 
+    /// Compares with what was stored; all differences are said at once.
     #[track_caller]
     fn assert_stored(self, rows: &[Row]) {
         let differences = self.differences(rows);

@@ -9,6 +9,7 @@
 mod agent_run;
 mod app_plain;
 mod content;
+mod contract;
 mod delivery;
 mod ends;
 mod golden;
