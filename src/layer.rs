@@ -227,11 +227,10 @@ where
     fn on_close(&self, id: Id, context: Context<'_, S>) {
         let Some(core) = self.core() else { return };
         let Some(span) = context.span(&id) else { return };
-        core.refresh(&span);
         let Some(open) = core.take(&span) else { return };
         let finished = open.finish();
-        if let Some(parent) = span.parent().and_then(|parent| core.nearest(parent)) {
-            core.on(&parent, |open| open.child_closed(finished.generation));
+        if let Some(parent) = span.parent() {
+            core.on_nearest(&parent, |open| open.child_closed(finished.generation));
         }
         if !finished.recorded.shown.is_empty() {
             core.finished(finished);
