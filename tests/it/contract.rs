@@ -113,6 +113,11 @@ fn s1_s4_s5_s9_an_export_is_protobuf_of_version_4_and_stored_under_its_ids() {
 #[cfg(unix)]
 #[test]
 fn s2_packed_bodies_give_identical_rows() {
+    let proxies = ["http_proxy", "all_proxy"];
+    if std::env::vars().any(|(name, _)| proxies.contains(&name.to_lowercase().as_str())) {
+        eprintln!("skipped: a proxy would be asked for that address");
+        return;
+    }
     let program = || {
         agent(
             || (),
