@@ -441,12 +441,18 @@ fn s41_the_first_token_is_a_moment_of_the_call() {
 
 #[test]
 fn s42_a_prompt_is_linked_to_generations_only() {
+    let langfuse = Receiver::langfuse();
     let link = || {
         current().prompt("qa", 7);
     };
-    let rows = stored(|| agent(link, link));
+    run(&langfuse.url(), |builder| builder, || agent(link, link));
+    let rows = rows::of_requests(&langfuse.requests());
     assert_eq!(named(&rows, "call").prompt, Some(("qa".to_owned(), 7)));
-    assert_eq!(named(&rows, "agent").prompt, None);
+    // The server drops it from any other row, so none is sent there.
+    for span in langfuse.spans().iter().filter(|span| span.name == "agent") {
+        let attributes = rows::attributes(&span.attributes);
+        assert!(!attributes.contains_key("langfuse.observation.prompt.name"));
+    }
 }
 
 /// The server forgets model, usage and cost of a row that says `invoke_agent`; ours says `agent` instead.
