@@ -56,6 +56,18 @@ pub(crate) struct Settings {
 /// spans vanish ([tokio-rs/tracing#2519](https://github.com/tokio-rs/tracing/issues/2519)); what it records is decided
 /// inside. It never turns anything off for the layers beside it. An unfiltered layer, such as `fmt` without a filter,
 /// belongs *before* it (`registry().with(fmt).with(ours)`), so that this layer's level is not taken for the other's.
+///
+/// # Infrastructure
+///
+/// Spans with one of these targets, or with fields `http.*`, `url.*`, `rpc.*` or `messaging.*`, go where everything goes
+/// (OTLP) and not where observations go (Langfuse, the terminal), unless they declare a type, a model, content, usage
+/// or a prompt. What they say of the trace holds for the spans below them all the same.
+///
+/// `actix_http`, `actix_server`, `actix_web`, `aws_config`, `aws_smithy_runtime`, `axum`,
+/// `axum_tracing_opentelemetry`, `deadpool`, `h2`, `hyper`, `hyper_rustls`, `hyper_util`, `lapin`, `mio`,
+/// `mongodb`, `opentelemetry`, `opentelemetry_otlp`, `opentelemetry_sdk`, `poem`, `quinn`, `rdkafka`,
+/// `redis`, `reqwest`, `reqwest_middleware`, `reqwest_tracing`, `rocket`, `rustls`, `sea_orm`, `sqlx`,
+/// `tokio`, `tokio_postgres`, `tonic`, `tower`, `tower_http`, `tracing_actix_web`, `warp`.
 pub struct LlmLayer {
     /// None when nothing is to be observed: every callback returns at once.
     core: Option<Arc<Core>>,
@@ -215,11 +227,10 @@ where
     fn on_close(&self, id: Id, context: Context<'_, S>) {
         let Some(core) = self.core() else { return };
         let Some(span) = context.span(&id) else { return };
-        core.refresh(&span);
         let Some(open) = core.take(&span) else { return };
         let finished = open.finish();
-        if let Some(parent) = span.parent().and_then(|parent| core.nearest(parent)) {
-            core.on(&parent, |open| open.child_closed(finished.below));
+        if let Some(parent) = span.parent() {
+            core.on_nearest(&parent, |open| open.child_closed(finished.below));
         }
         if !finished.recorded.shown.is_empty() {
             core.finished(finished);

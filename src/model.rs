@@ -14,7 +14,7 @@ mod usage;
 mod value;
 
 pub(crate) use callsite::{Callsite, CallsiteField, Severity};
-pub(crate) use fields::{Entry, Fields, Head, Key, TextForm};
+pub(crate) use fields::{Entry, Fields, Head, Key, TextForm, cut};
 pub use kind::{Kind, Level};
 pub(crate) use lanes::{Lane, Lanes, Parents};
 pub use observation::Observation;
@@ -22,7 +22,7 @@ pub(crate) use observation::{Content, Field, Masked, Reading, Shared, SpanKind, 
 pub(crate) use prompt::PromptLink;
 pub(crate) use recorded::{EventHead, EventKind, Link, Recorded};
 pub(crate) use resource::Resource;
-pub(crate) use trace::TraceAttributes;
+pub(crate) use trace::{TEXT_LIMIT, TraceAttributes};
 #[cfg(test)]
 pub(crate) use tree::hand;
 pub(crate) use tree::{Forest, Node};

@@ -20,6 +20,8 @@ use crate::pipeline::LaneSpec;
 
 /// Smaller than OpenTelemetry's: one span that Langfuse cannot convert costs its whole request.
 const LANGFUSE_BATCH: usize = 256;
+/// What a lane waits longer than its exporter, whose own words for a request that took too long name the host.
+const GRACE: Duration = Duration::from_secs(1);
 /// A tree is shown soon after its trace ended.
 const CONSOLE_INTERVAL: Duration = Duration::from_millis(200);
 
@@ -46,7 +48,7 @@ pub(super) fn lanes(mut builder: Builder) -> Result<Vec<LaneSpec>, Error> {
         let dialect = LangfuseDialect::new(Arc::clone(&resource), environment, release);
         let dialect = Box::new(dialect.guessed_usage(builder.guessed_usage));
         let (batch, interval) = (settings.flush_at, settings.flush_interval);
-        let timeout = settings.timeout;
+        let timeout = settings.timeout.saturating_add(GRACE);
         let exporter = LangfuseExporter::new(settings, dialect);
         let Some(exporter) = opened(exporter, variables, &builder.diagnostics)? else {
             continue;
@@ -60,7 +62,7 @@ pub(super) fn lanes(mut builder: Builder) -> Result<Vec<LaneSpec>, Error> {
     let resource = Arc::new(with_release((*resource).clone(), builder.release));
     for Asked { settings, variables } in wanted.otlp {
         let dialect = Box::new(GenAiDialect::new(Arc::clone(&resource), wanted.capture_content));
-        let timeout = settings.timeout;
+        let timeout = settings.timeout.saturating_add(GRACE);
         let exporter = OtlpExporter::new(settings, dialect);
         let Some(exporter) = opened(exporter, variables, &builder.diagnostics)? else {
             continue;

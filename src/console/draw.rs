@@ -110,8 +110,8 @@ impl Style {
 
         let below = if node.leaf { "   " } else { "│  " };
         let margin = format!("{above}{beside}{below}");
-        self.content("in   ", observation, observation.input(), &margin, out);
-        self.content("out  ", observation, observation.output(), &margin, out);
+        self.content("in   ", observation, observation.input_place(), &margin, out);
+        self.content("out  ", observation, observation.output_place(), &margin, out);
     }
 
     fn status(self, observation: &Observation, out: &mut String) {

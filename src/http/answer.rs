@@ -10,16 +10,13 @@ use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderValue, RETRY_AFTER};
 pub(crate) struct Response {
     /// What it says in short.
     pub(crate) status: StatusCode,
-    /// How long the server asks to wait; at most [`LONGEST_WAIT`].
+    /// How long the server asks to wait.
     pub(crate) retry_after: Option<Duration>,
     /// What sort of body it has.
     pub(crate) content_type: Option<String>,
     /// The body, perhaps cut.
     pub(crate) body: Vec<u8>,
 }
-
-/// A server that asks for more is asked again after this time: a try costs less than what a lane loses meanwhile.
-pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(300);
 
 impl Response {
     /// The answer with this status, these headers and as much of the body as was read.
@@ -39,7 +36,8 @@ fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let value = headers.get(RETRY_AFTER).and_then(text)?.trim();
     let wait = match value.parse::<f64>() {
         Ok(seconds) if seconds.is_nan() => return None,
-        Ok(seconds) => Duration::try_from_secs_f64(seconds.clamp(0.0, LONGEST_WAIT.as_secs_f64())).ok()?,
+        // More than can be counted is for ever; the lane has a bound of its own.
+        Ok(seconds) => Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX),
         Err(_) => {
             let then = httpdate::parse_http_date(value).ok()?;
             let servers = headers.get(DATE).and_then(text);
@@ -50,7 +48,7 @@ fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
             then.duration_since(now).unwrap_or_default()
         }
     };
-    Some(wait.min(LONGEST_WAIT))
+    Some(wait)
 }
 
 /// The value of a header, if it is text.
@@ -63,17 +61,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn retry_after_has_two_forms_and_a_limit() {
+    fn retry_after_has_two_forms() {
         let now = httpdate::parse_http_date("Tue, 24 Nov 2026 12:00:00 GMT").unwrap();
         let table = [
             ("7", Some(7)),
             (" 0 ", Some(0)),
             ("-5", Some(0)),
-            ("86400", Some(300)),
-            ("inf", Some(300)),
+            ("86400", Some(86_400)),
             ("Tue, 24 Nov 2026 12:00:30 GMT", Some(30)),
             ("Tue, 24 Nov 2026 11:59:00 GMT", Some(0)),
-            ("Wed, 25 Nov 2026 12:00:00 GMT", Some(300)),
+            ("Wed, 25 Nov 2026 12:00:00 GMT", Some(86_400)),
             ("soon", None),
             ("NaN", None),
             ("", None),
@@ -89,6 +86,8 @@ mod tests {
             );
         }
         assert_eq!(retry_after(&HeaderMap::new(), now), None);
+        let for_ever = HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::from_static("inf"))]);
+        assert_eq!(retry_after(&for_ever, now), Some(Duration::MAX));
     }
 
     #[test]

@@ -82,11 +82,19 @@ impl Dialect for LangfuseDialect {
             "langfuse.observation.status_message",
             observation.status_message(),
         );
-        row.content("langfuse.observation.input", observation, observation.input());
+        row.content(
+            "langfuse.observation.input",
+            observation,
+            observation.input_place(),
+        );
         // An input, be it empty, keeps the server from looking for one under twenty other names, and from failing
         // on what it finds there. An empty one is stored as none.
         row.0.text("langfuse.observation.input", "");
-        row.content("langfuse.observation.output", observation, observation.output());
+        row.content(
+            "langfuse.observation.output",
+            observation,
+            observation.output_place(),
+        );
         row.generation(observation, self.guessed_usage);
         row.trace(observation, self);
         if observation.parent_in(lane).is_none() {

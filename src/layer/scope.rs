@@ -109,7 +109,15 @@ mod tests {
     }
 
     #[test]
-    fn the_table_is_in_order() {
+    fn the_table_is_in_order_and_in_the_docs() {
         assert!(INFRASTRUCTURE.is_sorted());
+        let (docs, _) = include_str!("../layer.rs")
+            .split_once("pub struct LlmLayer")
+            .unwrap();
+        assert!(
+            INFRASTRUCTURE
+                .iter()
+                .all(|target| docs.contains(&format!("`{target}`")))
+        );
     }
 }

@@ -93,15 +93,42 @@ impl Core {
         Arc::ptr_eq(&open.trace.core, self).then(|| act(open))
     }
 
-    /// Takes the span's observation out, if it is one of this layer's.
+    /// The observation of the nearest recorded span, this one included.
+    pub(super) fn on_nearest<'a, S, R>(
+        self: &Arc<Self>,
+        span: &SpanRef<'a, S>,
+        act: impl FnOnce(&mut OpenObservation) -> R,
+    ) -> Option<R>
+    where
+        S: LookupSpan<'a>,
+    {
+        let mut act = Some(act);
+        let found = span
+            .scope()
+            .find_map(|span| self.on(&span, |open| Some(act.take()?(open))));
+        found.flatten()
+    }
+
+    /// Takes the span's observation out, if it is one of this layer's, with what holds for it by now.
     pub(super) fn take<'a, S>(self: &Arc<Self>, span: &SpanRef<'a, S>) -> Option<OpenObservation>
     where
         S: LookupSpan<'a>,
     {
-        let mut extensions = span.extensions_mut();
-        let open = extensions.get_mut::<OpenObservation>()?;
-        let is_own = Arc::ptr_eq(&open.trace.core, self);
-        is_own.then(|| extensions.remove()).flatten()
+        // Nearly always nothing has changed, and one look is enough.
+        for _ in 0..2 {
+            let mut extensions = span.extensions_mut();
+            let open = extensions.get_mut::<OpenObservation>()?;
+            if !Arc::ptr_eq(&open.trace.core, self) {
+                return None;
+            }
+            if !open.is_stale() {
+                return extensions.remove();
+            }
+            drop(extensions);
+            self.refresh(span);
+        }
+        // A set that came meanwhile came after the end.
+        span.extensions_mut().remove()
     }
 
     /// The nearest recorded span, this one included.
@@ -142,10 +169,17 @@ impl Core {
     where
         S: LookupSpan<'a>,
     {
-        let parent = parent.and_then(|parent| self.nearest(parent));
-        let born = parent.and_then(|parent| {
-            self.refresh(&parent);
-            self.on(&parent, OpenObservation::bear)
+        let Some(parent) = parent else {
+            return Birth::root(self);
+        };
+        // Nearly always nothing has changed, and one look is enough.
+        let born = self.on_nearest(&parent, |open| (!open.is_stale()).then(|| open.bear()));
+        let born = born.and_then(|born| {
+            born.or_else(|| {
+                let parent = self.nearest(parent)?;
+                self.refresh(&parent);
+                self.on(&parent, OpenObservation::bear)
+            })
         });
         born.unwrap_or_else(|| Birth::root(self))
     }

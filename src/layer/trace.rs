@@ -8,7 +8,7 @@ use crate::clock::{MonotonicNanos, UnixNanos};
 use crate::field::{Role, Trust};
 use crate::id::TraceId;
 use crate::layer::shared::Core;
-use crate::model::{Callsite, Entry, Fields, Head, Key, TraceAttributes, Value, ValueRef};
+use crate::model::{Callsite, Entry, Fields, Head, Key, TEXT_LIMIT, TraceAttributes, Value, ValueRef, cut};
 use crate::read;
 
 /// What the spans of one trace share.
@@ -222,7 +222,7 @@ fn word(value: ValueRef<'_>) -> Option<Arc<str>> {
         .flatten();
     Some(held.as_deref().unwrap_or(&text))
         .filter(|text| !text.is_empty())
-        .map(Arc::from)
+        .map(|text| Arc::from(cut(text, TEXT_LIMIT)))
 }
 
 /// What the innermost of nested newtypes holds.

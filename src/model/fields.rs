@@ -9,6 +9,7 @@ use crate::field::{Meaning, Role, Trust};
 use crate::model::ValueRef;
 
 use bounded::VALUE_LIMIT;
+pub(crate) use bounded::cut;
 
 /// The name of a field.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

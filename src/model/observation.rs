@@ -1,6 +1,7 @@
 //! A finished observation, read: what every destination is shown.
 
 mod masked;
+mod shown;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -260,11 +261,11 @@ impl Observation {
         self.recorded.callsite.target
     }
 
-    pub(crate) fn input(&self) -> Content {
+    pub(crate) fn input_place(&self) -> Content {
         self.reading.input
     }
 
-    pub(crate) fn output(&self) -> Content {
+    pub(crate) fn output_place(&self) -> Content {
         self.reading.output
     }
 
@@ -313,6 +314,11 @@ impl Observation {
     /// How many bytes it keeps in memory.
     pub(crate) fn weight(&self) -> usize {
         self.recorded.weight() + size_of::<Reading>() + self.reading.uses.len() * size_of::<Use>()
+    }
+
+    /// What it weighs on the wire, where it does not share the attributes of its trace with others.
+    pub(crate) fn sent_weight(&self) -> usize {
+        self.weight() + self.recorded.trace.weight()
     }
 
     /// The buffer, for the next observation.

@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
-use crate::model::Value;
+use crate::model::{Value, cut};
 
 /// How many tags, and how many keys of metadata, a trace has for one observation: every row of the trace carries them
 /// all, and so many are more than anybody reads.
 const LIMIT: usize = 128;
+
+/// How long a text of the trace may be, in bytes: every row of the trace carries it. The rest is cut off.
+pub(crate) const TEXT_LIMIT: usize = 16 * 1024;
 
 /// User, session, tags and the like, as one observation sees them.
 #[derive(Clone, PartialEq, Default, Debug)]
@@ -71,13 +74,28 @@ impl TraceAttributes {
         single.into_iter().flatten().chain(&mut self.tags)
     }
 
+    /// The bytes of all its texts, which each row of the trace carries.
+    pub(crate) fn weight(&self) -> usize {
+        let metadata = self
+            .metadata
+            .iter()
+            .map(|(key, value)| key.len() + value.as_ref().len());
+        self.words().map(|text| text.len()).chain(metadata).sum()
+    }
+
     pub(crate) fn tag(&mut self, tag: &str) {
+        let tag = cut(tag, TEXT_LIMIT);
         if !tag.is_empty() && self.tags.len() < LIMIT && !self.tags.iter().any(|known| **known == *tag) {
-            self.tags.push(tag.into());
+            self.tags.push(tag.as_ref().into());
         }
     }
 
     pub(crate) fn set_metadata(&mut self, key: &str, value: Value) {
+        let value = match value.as_ref().as_str() {
+            // Half of a JSON value is none.
+            Some(text) if text.len() > TEXT_LIMIT => Value::Text(cut(text, TEXT_LIMIT).into_owned()),
+            _ => value,
+        };
         let known = self.metadata.iter_mut().find(|(known, _)| **known == *key);
         if let Some((_, known)) = known {
             *known = value;

@@ -36,6 +36,14 @@ impl<'a> ValueRef<'a> {
         }
     }
 
+    /// The bytes of a text or of bytes; 0 of anything else.
+    pub(crate) fn len(self) -> usize {
+        match self {
+            Self::Bytes(bytes) => bytes.len(),
+            _ => self.as_str().map_or(0, str::len),
+        }
+    }
+
     /// The value as a count: a non-negative integer, also as text of digits. Fractions are none.
     pub(crate) fn as_count(self) -> Option<u64> {
         match self {

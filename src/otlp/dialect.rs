@@ -51,7 +51,7 @@ impl Dialect for GenAiDialect {
         }
     }
 
-    fn span(&self, observation: &Observation, _lane: Lane, span: &mut Span<'_>) {
+    fn span(&self, observation: &Observation, lane: Lane, span: &mut Span<'_>) {
         let attributes = span.attributes();
         for (key, text) in [
             ("user.id", observation.user()),
@@ -73,6 +73,9 @@ impl Dialect for GenAiDialect {
         self.fields(observation, attributes);
         implied(observation, attributes);
         self.warning(observation, attributes);
+        if observation.parent_in(lane).is_none() {
+            self.trace(observation, attributes);
+        }
         for (event, fields) in observation.events() {
             self.event(observation, event, fields, span);
         }
@@ -82,9 +85,35 @@ impl Dialect for GenAiDialect {
 }
 
 impl GenAiDialect {
+    /// What was said of the whole trace through a handle: on its topmost span, under the names of the handle's methods.
+    fn trace(&self, observation: &Observation, attributes: &mut Attributes<'_>) {
+        let trace = observation.trace();
+        for (key, text) in [
+            ("trace_name", &trace.name),
+            ("environment", &trace.environment),
+            ("release", &trace.release),
+            ("version", &trace.version),
+        ] {
+            if let Some(text) = text {
+                attributes.text(key, text);
+            }
+        }
+        attributes.texts("tags", trace.tags.iter().map(AsRef::as_ref));
+        for (key, value) in &trace.metadata {
+            if self.capture_content || value.as_ref().len() <= CONTENT_BYTES {
+                attributes.put(key.as_ref(), value.as_ref());
+            }
+        }
+    }
+
     fn fields(&self, observation: &Observation, attributes: &mut Attributes<'_>) {
         let mut named = Named::default();
-        for field in observation.fields() {
+        // Of one key the first stays.
+        let (said, recorded) = (observation.fields(), observation.fields());
+        let fields = said
+            .filter(is_said)
+            .chain(recorded.filter(|field| !is_said(field)));
+        for field in fields {
             if self.is_withheld(&field) || is_content_of(observation, &field) {
                 continue;
             }
@@ -164,8 +193,13 @@ impl GenAiDialect {
     /// Whether a field is content, or long enough to be, while the switch is off.
     fn is_withheld(&self, field: &Field<'_>) -> bool {
         !self.capture_content
-            && (field.role.is_input() || field.role.is_output() || len(field.value) > CONTENT_BYTES)
+            && (field.role.is_input() || field.role.is_output() || field.value.len() > CONTENT_BYTES)
     }
+}
+
+/// Whether the handle says that this is metadata: it has its key for itself, also where a field has the same name.
+fn is_said(field: &Field<'_>) -> bool {
+    field.role == Role::Metadata && field.trust == Trust::Handle
 }
 
 /// Where a field goes.
@@ -309,13 +343,6 @@ fn content(name: &str, observation: &Observation, content: Content, attributes: 
     }
 }
 
-fn len(value: ValueRef<'_>) -> usize {
-    match value {
-        ValueRef::Bytes(bytes) => bytes.len(),
-        _ => value.as_str().map_or(0, str::len),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use opentelemetry_proto::tonic::trace::v1::Span as ProtoSpan;
@@ -360,6 +387,16 @@ mod tests {
     }
 
     #[test]
+    fn metadata_said_through_the_handle_has_its_key_for_itself() {
+        let draft = Draft::new("work")
+            .field("attempt", ValueRef::U64(1))
+            .field("other", ValueRef::U64(3))
+            .handle("attempt", Role::Metadata, ValueRef::U64(2));
+        let attributes = span(&quiet(), draft).attributes;
+        assert_lines(&lines(&attributes), "attempt = 2\n other = 3");
+    }
+
+    #[test]
     fn a_generation_in_the_conventions_words_without_content() {
         assert_lines(
             &lines(&span(&quiet(), generation()).attributes),
@@ -374,6 +411,7 @@ mod tests {
             gen_ai.usage.output_tokens = 8
             max_completion_tokens = 64
             session.id = "s-1"
+            tags = ["beta"]
             usage.total = 128
             user.id = "u-1"
             "#,

@@ -478,7 +478,7 @@ fn spans_still_open_at_the_end_are_said() {
     let _ = bench.guard().shutdown_blocking(LONG);
     assert_eq!(
         bench.said(),
-        ["shut down while 2 observations were open; they are not sent"]
+        ["shut down while observations were open, which are not sent: 2"]
     );
 }
 

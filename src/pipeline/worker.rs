@@ -283,7 +283,7 @@ impl Worker {
         }
         if ledger.open() > 0 {
             let line = format!(
-                "shut down while {} observations were open; they are not sent",
+                "shut down while observations were open, which are not sent: {}",
                 ledger.open()
             );
             self.diagnostics.say(&line);

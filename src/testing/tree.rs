@@ -1,9 +1,10 @@
 //! Observations as an indented text with a line for each fact.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use crate::field::Role;
-use crate::model::{Content, EventKind, Forest, Kind, Lane, Level, Observation, ValueRef, write_arguments};
+use crate::model::{EventKind, Forest, Kind, Lane, Level, Observation, ValueRef};
 
 /// Draws what a lane shows; `everything` adds events and links.
 pub(super) fn render(shown: &[&Observation], lane: Lane, everything: bool) -> String {
@@ -89,8 +90,8 @@ fn describe(observation: &Observation, (depth, trace): (usize, &str), everything
     if let Some(first) = observation.time_to_first_token() {
         line("first", &format!("{first:?}"));
     }
-    line("in", &content(observation, observation.input()));
-    line("out", &content(observation, observation.output()));
+    line("in", &one_line(observation.input()));
+    line("out", &one_line(observation.output()));
     line("meta", &object(observation, Show::Metadata));
     if everything {
         for (head, fields) in observation.events() {
@@ -185,22 +186,9 @@ fn joined(facts: impl Iterator<Item = String>) -> String {
     facts.collect::<Vec<_>>().join(" ")
 }
 
-fn content(observation: &Observation, content: Content) -> String {
-    match content {
-        Content::None => String::new(),
-        Content::Field(index) => match observation.field_value(index) {
-            Some(ValueRef::Text(text) | ValueRef::Json(text) | ValueRef::Error(text)) => {
-                text.replace('\n', "\\n")
-            }
-            Some(value) => json(value),
-            None => String::new(),
-        },
-        Content::Arguments => {
-            let mut out = Vec::new();
-            write_arguments(observation, &mut out);
-            String::from_utf8(out).unwrap_or_default()
-        }
-    }
+/// On one line, so that a fact is a line.
+fn one_line(content: Option<Cow<'_, str>>) -> String {
+    content.unwrap_or_default().replace('\n', "\\n")
 }
 
 fn json(value: ValueRef<'_>) -> String {

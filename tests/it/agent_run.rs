@@ -137,6 +137,9 @@ fn jaeger_gives_every_span_back_with_its_types() {
 const IN_JAEGER: &str = r#"
 POST /ask (internal)
     http.method = "POST"
+    plan = "free"
+    release = "1.4.2"
+    tags = ["beta", "rust"]
   run (server)
       as_type = "agent"
       gen_ai.operation.name = "invoke_agent"

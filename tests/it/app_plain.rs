@@ -108,6 +108,67 @@ fn jaeger_gives_the_same_spans_back() {
     let langfuse = Receiver::langfuse();
     let _llm = run(&langfuse.url(), format!("{}/v1/traces", jaeger.otlp_http()));
     let trace_id = rows::of_requests(&langfuse.requests())[0].trace_id.clone();
-    let spans = jaeger::spans(&jaeger.trace(&trace_id, 9));
-    println!("{}", jaeger::tree(&spans));
+    let tree = jaeger::tree(&jaeger::spans(&jaeger.trace(&trace_id, 9)));
+    assert_eq!(format!("\n{tree}"), IN_JAEGER);
 }
+
+/// Integers are integers, no source line and no thread is among them, and content is not there: the switch is off.
+const IN_JAEGER: &str = r#"
+request (internal)
+    http.method = "POST"
+    http.route = "/ask"
+  user_request (internal)
+      environment = "gd-prod"
+      question = "How long do we keep invoices, and where?!"
+      session.id = "gd-session-rust"
+      tags = "rag,guide"
+      tenant_id = "tenant-7"
+      user.id = "gd-user-1"
+    orchestration (internal)
+        agent = "zeus"
+        session.id = "gd-session-rust"
+        user.id = "gd-user-1"
+      route_decision (internal)
+          cost = 7e-6
+          gen_ai.operation.name = "chat"
+          gen_ai.request.max_tokens = 64
+          gen_ai.request.model = "mistral-7b"
+          gen_ai.request.temperature = 0.7
+          gen_ai.usage.input_tokens = 50
+          gen_ai.usage.output_tokens = 10
+          session.id = "gd-session-rust"
+          usage.total = 60
+          user.id = "gd-user-1"
+      athena (internal)
+          question = "How long do we keep invoices, and where?!"
+          session.id = "gd-session-rust"
+          user.id = "gd-user-1"
+          event going on without the ticket error="no ticket T-1"
+        semantic_search (internal)
+            query = "How long do we keep invoices, and where?!"
+            session.id = "gd-session-rust"
+            top_k = 5
+            user.id = "gd-user-1"
+        lookup_ticket (internal) error "no ticket T-1"
+            session.id = "gd-session-rust"
+            ticket = "T-1"
+            user.id = "gd-user-1"
+            event exception exception.message="no ticket T-1"
+        step-1 (internal)
+            session.id = "gd-session-rust"
+            user.id = "gd-user-1"
+        response_synthesis (internal)
+            cost = 0.0003
+            gen_ai.operation.name = "chat"
+            gen_ai.prompt.name = "rag_synthesis"
+            gen_ai.prompt.version = 1
+            gen_ai.request.model = "mistral-7b"
+            gen_ai.request.stream = true
+            gen_ai.request.temperature = 0.3
+            gen_ai.usage.input_tokens = 2000
+            gen_ai.usage.output_tokens = 500
+            session.id = "gd-session-rust"
+            usage.total = 2500
+            user.id = "gd-user-1"
+            event first token
+"#;

@@ -489,3 +489,28 @@ fn a_value_is_cut_at_a_mebibyte() {
     assert!(tree.contains("… [truncated]"));
     assert!(tree.len() < 1_100_000, "{}", tree.len());
 }
+
+#[test]
+fn an_exporter_or_a_test_can_ask_for_all_of_it() {
+    #[instrument(fields(model = "m", temperature = 0.5, app.tenant = 7_u64), ret)]
+    fn complete(prompt: &str) -> Vec<u8> {
+        current().trace().tags(["beta"]).metadata("plan", "free");
+        current().metadata("attempt", 2);
+        vec![1, 2]
+    }
+    let capture = Capture::new();
+    capture.run(|| complete("Is it so?"));
+    let call = capture.find("complete").unwrap();
+    assert_eq!(call.input().as_deref(), Some("Is it so?"));
+    assert_eq!(call.output().as_deref(), Some("[1, 2]"));
+    let parameters: Vec<_> = call.parameters().collect();
+    assert_eq!(parameters, [("temperature", tracing_llm::Value::F64(0.5))]);
+    let metadata: Vec<_> = call.metadata().collect();
+    let expected = [
+        ("app.tenant", tracing_llm::Value::U64(7)),
+        ("attempt", tracing_llm::Value::I64(2)),
+    ];
+    assert_eq!(metadata, expected);
+    assert_eq!(call.tags().collect::<Vec<_>>(), ["beta"]);
+    assert_eq!(call.trace_metadata().count(), 1);
+}

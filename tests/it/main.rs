@@ -9,8 +9,10 @@
 mod agent_run;
 mod app_plain;
 mod content;
+mod contract;
 mod delivery;
 mod ends;
+mod golden;
 mod jaeger_harness;
 mod misuse;
 mod neighbours;

@@ -109,7 +109,10 @@ fn an_exporter_may_flush_shut_down_and_make_spans() {
             llm.shutdown_blocking(60 * SECOND);
         }
     });
-    let (subscriber, llm) = started(tracing_llm::builder().exporter(exporter, Scope::Everything));
+    let builder = tracing_llm::builder()
+        .exporter(exporter, Scope::Everything)
+        .on_diagnostic(|_| {});
+    let (subscriber, llm) = started(builder);
     *program.lock().unwrap() = Some((subscriber.clone(), llm.clone()));
     for _ in 0..2 {
         dispatcher::with_default(&subscriber, || drop(info_span!("work")));
@@ -208,7 +211,7 @@ fn a_flush_may_stand_inside_a_span_inside_a_drop_inside_a_panic() {
     assert_eq!(names.all(), ["in a drop"]);
     assert_eq!(
         lines.all(),
-        ["shut down while 1 observations were open; they are not sent"]
+        ["shut down while observations were open, which are not sent: 1"]
     );
 }
 

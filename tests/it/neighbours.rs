@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 use tracing::field::Empty;
 use tracing::{Level, Subscriber, debug, debug_span, error, info, info_span, span, trace};
 use tracing_llm::testing::Capture;
-use tracing_llm::{SpanExt, current};
+use tracing_llm::{Kind, SpanExt, Usage, current};
 use tracing_subscriber::filter::{LevelFilter, filter_fn};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
@@ -313,7 +313,54 @@ fn a_span_keeps_a_bounded_number_of_fields() {
     assert!(whole.contains("\"key-7\":\"still heard\""));
     assert!(!whole.contains("key-4999"));
     let dropped = whole.lines().last().unwrap().trim();
-    assert_eq!(dropped, "dropped: fields=904");
+    assert_eq!(dropped, "dropped: fields=3976");
+}
+
+#[test]
+fn a_span_keeps_a_bounded_number_of_bytes() {
+    let capture = Capture::new();
+    let text = "x".repeat(1_000_000);
+    capture.run(|| {
+        let span = info_span!("work");
+        let handle = span.observation();
+        for number in 0..10 {
+            handle.metadata(format!("key-{number}"), &text);
+            // The last of a key has the room of the one before.
+            handle.metadata("key-0", &text);
+        }
+        span.in_scope(|| info!(text, "too much"));
+    });
+    let whole = capture.whole_tree();
+    assert_eq!(whole.lines().last().unwrap().trim(), "dropped: events=1 fields=2");
+    assert!(whole.contains("\"key-0\":") && !whole.contains("\"key-9\":"));
+}
+
+#[test]
+fn a_flood_of_metadata_costs_a_span_nothing_else() {
+    let capture = Capture::new();
+    capture.run(|| {
+        let span = info_span!("work", model = Empty);
+        let handle = span.observation();
+        for number in 0..2000 {
+            handle.metadata(format!("key {number}"), number);
+        }
+        span.record("model", "m");
+        handle
+            .output("done")
+            .usage(Usage::new(1, 2))
+            .level(tracing_llm::Level::Warning);
+    });
+    let work = capture.find("work").unwrap();
+    assert_eq!((work.kind(), work.model()), (Kind::Generation, Some("m")));
+    assert_eq!(
+        (work.level(), work.usage().get("total")),
+        (tracing_llm::Level::Warning, Some(3))
+    );
+    let tree = capture.tree();
+    assert!(
+        tree.contains("  out:    done\n") && !tree.contains("key 1999"),
+        "{tree}"
+    );
 }
 
 #[test]

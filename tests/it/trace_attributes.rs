@@ -538,3 +538,23 @@ fn a_trace_keeps_a_bounded_number_of_tags_and_metadata() {
         "{trace}"
     );
 }
+
+#[test]
+fn a_text_of_the_trace_is_cut_at_16_kib() {
+    let capture = Capture::new();
+    let long = "é".repeat(20 * 1024);
+    capture.run(|| {
+        let span = info_span!("work", user.id = long.as_str());
+        let trace = span.observation().trace();
+        trace.tags([&long]).metadata("list", vec![&long]);
+    });
+    let work = capture.find("work").unwrap();
+    let cut = |text: &str| text.len() < 17 * 1024 && text.ends_with("é… [truncated]");
+    assert!(cut(work.user().unwrap()));
+    assert!(work.tags().all(cut));
+    // Half of a list is a text.
+    assert!(
+        work.trace_metadata()
+            .all(|(_, value)| matches!(value, tracing_llm::Value::Text(text) if cut(text)))
+    );
+}

@@ -1,5 +1,6 @@
 //! Text that is cut off as it is written.
 
+use std::borrow::Cow;
 use std::fmt::{self, Write as _};
 
 /// How many bytes of one value are kept: 1 MiB. The rest is cut off as it is written, so that a `Debug` of any size
@@ -8,6 +9,18 @@ pub(crate) const VALUE_LIMIT: usize = 1024 * 1024;
 
 /// What a value that was cut ends with.
 pub(super) const CUT: &str = "… [truncated]";
+
+/// A text, cut at the limit if it is longer, with the mark at its end.
+pub(crate) fn cut(text: &str, limit: usize) -> Cow<'_, str> {
+    if text.len() <= limit {
+        return Cow::Borrowed(text);
+    }
+    let end = (0..=limit)
+        .rev()
+        .find(|at| text.is_char_boundary(*at))
+        .unwrap_or(0);
+    Cow::Owned(format!("{}{CUT}", text.get(..end).unwrap_or_default()))
+}
 
 /// Appends formatted text, up to the limit.
 pub(super) fn write(out: &mut String, text: fmt::Arguments<'_>) {

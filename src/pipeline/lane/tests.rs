@@ -1,10 +1,11 @@
 //! A lane, stepped by hand under a clock of the test's.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::*;
 use crate::ledger::Account;
-use crate::model::{Lanes, Recorded};
+use crate::model::{Lanes, Recorded, Value};
 use crate::read::Reader;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -138,6 +139,24 @@ fn a_batch_is_full_with_its_bytes_too() {
     let mut bench = Bench::new(|plan| plan.batch_bytes = 1);
     bench.offer(2);
     assert_eq!(bench.sent, [1]);
+}
+
+#[test]
+fn a_batch_is_full_with_what_its_rows_repeat_of_their_trace() {
+    let mut recorded = Recorded::sample("sample", Lanes::NONE);
+    let document = Value::Text("x".repeat(1 << 13));
+    Arc::make_mut(&mut recorded.trace).set_metadata("document", document);
+    let observation = Shared::new(Reader::default().read(recorded));
+    assert!(observation.weight() < 1 << 10);
+    let mut bench = Bench::new(|plan| plan.batch_bytes = 1 << 14);
+    (0..5).for_each(|_| bench.account.post(Posting::Offered));
+    bench
+        .step(Event::Offered(vec![observation; 5]))
+        .step(Event::Flush);
+    for _ in 0..4 {
+        bench.answer(all());
+    }
+    assert_eq!(bench.sent, [1, 1, 1, 1, 1]);
 }
 
 #[test]

@@ -3,14 +3,16 @@
 
 use std::num::NonZeroUsize;
 
+use memchr::memchr2_iter;
+
 use super::quote::{self, Mark};
 use super::{REDACTED, key};
 
 /// As [`super::redact`].
 pub(super) fn redact(text: &str, out: &mut Vec<u8>) -> Option<NonZeroUsize> {
     let bytes = text.as_bytes();
-    let has_key = |(at, byte): (usize, &u8)| matches!(byte, b':' | b'=') && key::is_before(bytes, at);
-    if !bytes.iter().enumerate().any(has_key) {
+    // Nearly every text ends here; looked at byte by byte it would be half of what the worker does for a generation.
+    if !memchr2_iter(b':', b'=', bytes).any(|at| key::is_before(bytes, at)) {
         return None;
     }
     let before = out.len();
