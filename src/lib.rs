@@ -35,6 +35,7 @@ pub use layer::{LlmLayer, ObservationHandle, Observe, Observed, SpanExt, TraceHa
 pub use ledger::{Account, Ledger};
 pub use model::{Cost, Kind, Level, Observation, Usage, Value};
 pub use pipeline::{FlushReport, Guard, LaneReport, Pipeline};
+pub use process::{Price, PriceTable};
 
 /// The integration tests' server, for the tests inside the rooms.
 #[cfg(test)]

@@ -16,7 +16,7 @@ use super::json;
 use super::parameters::Parameters;
 use crate::field::Role;
 use crate::model::{
-    Content, Field, Kind, Lane, Observation, Resource, ValueRef, write_arguments, write_object,
+    Content, CostOrigin, Field, Kind, Lane, Observation, Resource, ValueRef, write_arguments, write_object,
 };
 use crate::otlp::attributes::Attributes;
 use crate::otlp::encode::{Dialect, Span};
@@ -27,6 +27,7 @@ pub(crate) struct LangfuseDialect {
     resource: Arc<Resource>,
     environment: Option<String>,
     release: Option<String>,
+    shipped_prices: bool,
 }
 
 impl LangfuseDialect {
@@ -37,7 +38,15 @@ impl LangfuseDialect {
             resource,
             environment: given(environment).map(|name| normalise(&name).into_owned()),
             release: given(release),
+            shipped_prices: false,
         }
+    }
+
+    /// Whether a cost by the shipped table of prices is sent. It is not: a cost that is sent keeps the server from
+    /// computing one, and its own table is newer and the project's.
+    pub(crate) fn with_shipped_prices(mut self, sent: bool) -> Self {
+        self.shipped_prices = sent;
+        self
     }
 }
 
@@ -86,7 +95,7 @@ impl Dialect for LangfuseDialect {
             observation,
             observation.output_place(),
         );
-        row.generation(observation);
+        row.generation(observation, self.shipped_prices);
         row.trace(observation, self);
         if observation.parent_in(lane).is_none() {
             row.0.put("langfuse.internal.is_app_root", ValueRef::Bool(true));
@@ -124,7 +133,7 @@ impl Row<'_, '_> {
     }
 
     /// Model, parameters, usage, cost, first token and prompt.
-    fn generation(&mut self, observation: &Observation) {
+    fn generation(&mut self, observation: &Observation, shipped_prices: bool) {
         self.text("langfuse.observation.model.name", observation.model());
         let parameters = Parameters::of(observation);
         if !parameters.is_empty() {
@@ -139,7 +148,8 @@ impl Row<'_, '_> {
                 write_object(buckets, out);
             });
         }
-        if !observation.cost().is_empty() {
+        let is_sent = shipped_prices || observation.cost_origin() != CostOrigin::Shipped;
+        if is_sent && !observation.cost().is_empty() {
             let parts = observation.cost().parts();
             let parts = parts.map(|(name, dollars)| (name, ValueRef::F64(dollars)));
             self.0.text_with("langfuse.observation.cost_details", |out| {
