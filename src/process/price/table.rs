@@ -26,8 +26,9 @@ use crate::error::{Error, Kind};
 ///
 /// let capture = Capture::new().with_prices(prices)?;
 /// capture.run(|| {
-///     tracing::info_span!("ask", model = "mistral-7b", prompt = "…")
-///         .in_scope(|| current().usage(Usage::new(50, 10)));
+///     tracing::info_span!("ask", model = "mistral-7b", prompt = "…").in_scope(|| {
+///         current().usage(Usage::new(50, 10));
+///     });
 /// });
 /// let asked = capture.find("ask").unwrap();
 /// assert_eq!(asked.cost().get("total"), Some(0.000007));
