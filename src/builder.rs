@@ -22,6 +22,7 @@ use crate::id::Ids;
 use crate::layer::{LlmLayer, Settings};
 use crate::model::Value;
 use crate::pipeline::{self, Guard, Pipeline};
+use crate::process::{PriceTable, Prices};
 
 /// Observes this program, by its environment: `builder().from_env().init()`.
 ///
@@ -79,6 +80,8 @@ pub struct Builder {
     error_events: bool,
     guessed_usage: bool,
     capture_content: Option<bool>,
+    prices: PriceTable,
+    send_shipped_prices: bool,
     queue_bytes: usize,
     flush_deadline: Duration,
     diagnostics: Diagnostics,
@@ -100,6 +103,8 @@ impl Builder {
             error_events: true,
             guessed_usage: true,
             capture_content: None,
+            prices: PriceTable::new(),
+            send_shipped_prices: false,
             queue_bytes: Pipeline::DEFAULT_QUEUE_BYTES,
             flush_deadline: Pipeline::DEFAULT_FLUSH_DEADLINE,
             diagnostics: Diagnostics::stderr(),
@@ -202,6 +207,22 @@ impl Builder {
         self
     }
 
+    /// What the program pays for its models, for calls that say their tokens and not their cost. It goes before the list
+    /// prices that this crate ships; several tables add up, and of two equal rows the later one counts.
+    ///
+    /// OTLP, the console and exporters of your own are shown a cost by either table. Langfuse is sent one by yours.
+    pub fn prices(mut self, prices: PriceTable) -> Self {
+        self.prices.extend(prices);
+        self
+    }
+
+    /// Whether Langfuse is sent a cost by this crate's list prices, too. It is not: a server that is sent a cost
+    /// computes none, and its own price table is newer and yours to edit. One that has no prices may be told ours.
+    pub fn send_shipped_prices(mut self, send: bool) -> Self {
+        self.send_shipped_prices = send;
+        self
+    }
+
     /// How many bytes of finished observations wait for the worker, and for each destination, at most:
     /// [`Pipeline::DEFAULT_QUEUE_BYTES`] when it is not set; 0 is an error. What comes then is dropped and counted.
     pub fn queue_bytes(mut self, bytes: usize) -> Self {
@@ -233,6 +254,7 @@ impl Builder {
             queue_bytes: self.queue_bytes,
             queue_count: None,
             flush_deadline: self.flush_deadline,
+            prices: Prices::new(&self.prices)?,
         };
         if settings.queue_bytes == 0 {
             return Err(Error::new(

@@ -19,15 +19,23 @@ pub struct Ledger {
     accounts: Vec<Account>,
     open: u64,
     redacted: u64,
+    unpriced: u64,
     unknown_types: u64,
 }
 
 impl Ledger {
-    pub(crate) fn new(accounts: Vec<Account>, open: u64, redacted: u64, unknown_types: u64) -> Self {
+    pub(crate) fn new(
+        accounts: Vec<Account>,
+        open: u64,
+        redacted: u64,
+        unpriced: u64,
+        unknown_types: u64,
+    ) -> Self {
         Self {
             accounts,
             open,
             redacted,
+            unpriced,
             unknown_types,
         }
     }
@@ -56,6 +64,13 @@ impl Ledger {
         self.redacted
     }
 
+    /// How many calls of a model have tokens and no cost, because neither they nor a table of prices says one. A cost of
+    /// zero is not shown for them.
+    #[must_use]
+    pub fn unpriced(&self) -> u64 {
+        self.unpriced
+    }
+
     /// How many observations named a type that there is none of; theirs was inferred.
     #[must_use]
     pub fn unknown_types(&self) -> u64 {
@@ -71,6 +86,9 @@ impl fmt::Display for Ledger {
         write!(f, "{} open", self.open)?;
         if self.redacted > 0 {
             write!(f, ", {} redacted", self.redacted)?;
+        }
+        if self.unpriced > 0 {
+            write!(f, ", {} without a price", self.unpriced)?;
         }
         if self.unknown_types > 0 {
             write!(f, ", {} of an unknown type", self.unknown_types)?;
@@ -330,10 +348,10 @@ mod tests {
         account.post(Posting::Refused(Loss::Full));
         account.post(Posting::Resent(2));
         account.post(Posting::Exported(1));
-        let ledger = Ledger::new(vec![account], 4, 1, 2);
+        let ledger = Ledger::new(vec![account], 4, 1, 3, 2);
         assert_eq!(
             ledger.to_string(),
-            "otlp: 3 offered = 1 exported + 0 failed + 1 dropped + 1 queued, 2 sent again\n4 open, 1 redacted, 2 of an unknown type"
+            "otlp: 3 offered = 1 exported + 0 failed + 1 dropped + 1 queued, 2 sent again\n4 open, 1 redacted, 3 without a price, 2 of an unknown type"
         );
         assert_eq!(ledger.lane("otlp").map(Account::dropped_full), Some(1));
         assert!(ledger.lane("langfuse").is_none());

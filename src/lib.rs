@@ -4,7 +4,7 @@
 //!
 //! [`init()`], [`layer()`] and [`builder()`] set up; [`current()`], [`SpanExt::observation`] and [`Observe::observe`]
 //! describe what is open; [`Guard`] and [`Pipeline`] flush, shut down and tell what became of everything;
-//! [`testing`] shows it offline; [`export`] is the seam to a destination of one's own.
+//! [`PriceTable`] is what you pay; [`testing`] shows it offline; [`export`] is the seam to a destination of one's own.
 
 mod builder;
 mod clock;
@@ -35,6 +35,7 @@ pub use layer::{LlmLayer, ObservationHandle, Observe, Observed, SpanExt, TraceHa
 pub use ledger::{Account, Ledger};
 pub use model::{Cost, Kind, Level, Observation, Usage, Value};
 pub use pipeline::{FlushReport, Guard, LaneReport, Pipeline};
+pub use process::{Price, PriceTable};
 
 /// The integration tests' server, for the tests inside the rooms.
 #[cfg(test)]

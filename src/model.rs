@@ -26,6 +26,7 @@ pub(crate) use trace::{TEXT_LIMIT, TraceAttributes};
 #[cfg(test)]
 pub(crate) use tree::hand;
 pub(crate) use tree::{Forest, Node};
+pub(crate) use usage::CostOrigin;
 pub use usage::{Cost, Usage};
 pub use value::Value;
 pub(crate) use value::{ValueRef, write_object};

@@ -28,6 +28,7 @@ use crate::export::{Exporter, Scope};
 use crate::id::Ids;
 use crate::ledger::{Account, Ledger};
 use crate::model::Lanes;
+use crate::process::Prices;
 use crate::sink;
 
 use self::backoff::Backoff;
@@ -66,6 +67,8 @@ pub(crate) struct Settings {
     pub(crate) queue_count: Option<usize>,
     /// How long [`Pipeline::flush`] waits.
     pub(crate) flush_deadline: Duration,
+    /// What calls cost that do not say it.
+    pub(crate) prices: Prices,
 }
 
 /// One destination and how it is served.
@@ -109,7 +112,7 @@ pub(crate) fn start(
     let queue = Arc::new(queue);
     let posts = (0..).zip(lanes).map(|(number, spec)| spec.open(number, settings));
     let posts = Posts::new(posts.collect(), queue.clone(), outbox, diagnostics.clone());
-    let worker = Worker::new(queue.clone(), inbox, posts, diagnostics);
+    let worker = Worker::new(queue.clone(), inbox, posts, settings.prices.clone(), diagnostics);
     spawn(worker)?;
     let pipeline = Pipeline {
         queue: queue.clone(),
@@ -249,6 +252,7 @@ impl Default for Settings {
             queue_bytes: Pipeline::DEFAULT_QUEUE_BYTES,
             queue_count: None,
             flush_deadline: Pipeline::DEFAULT_FLUSH_DEADLINE,
+            prices: Prices::default(),
         }
     }
 }

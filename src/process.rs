@@ -1,11 +1,31 @@
-//! What happens to a finished observation between its reading and the lanes, on the worker: its secrets are masked.
-//! That comes before the fan-out, so no destination sees more than another.
+//! What happens to a finished observation between its reading and the lanes, on the worker: its secrets are masked, and
+//! what it cost is computed. That comes before the fan-out, so no destination sees more than another.
 
 mod mask;
+mod price;
 
 use std::num::NonZeroUsize;
 
+pub(crate) use price::Prices;
+pub use price::{Price, PriceTable};
+
 use crate::model::{Masked, Observation};
+
+/// What the processing of observations found.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(crate) struct Findings {
+    /// So many texts were taken out.
+    pub(crate) redacted: usize,
+    /// So many calls have tokens and no price.
+    pub(crate) unpriced: usize,
+}
+
+impl Findings {
+    pub(crate) fn add(&mut self, other: Self) {
+        self.redacted += other.redacted;
+        self.unpriced += other.unpriced;
+    }
+}
 
 /// Takes credentials out of observations, and counts them.
 #[derive(Debug, Default)]

@@ -31,10 +31,11 @@ use tracing_subscriber::layer::SubscriberExt;
 use crate::clock::Clock;
 pub use crate::clock::ManualClock;
 use crate::diag::Diagnostics;
+use crate::error::Error;
 use crate::id::Ids;
 use crate::layer::{LlmLayer, Settings};
 use crate::model::{Callsite, Fields, Lane, Lanes, Observation, Recorded, Shared};
-use crate::process::Masker;
+use crate::process::{Masker, PriceTable, Prices};
 use crate::read::Reader;
 use crate::sink::Sink;
 
@@ -73,6 +74,21 @@ impl Capture {
     pub fn with_level(mut self, level: tracing::Level) -> Self {
         self.level = level;
         self
+    }
+
+    /// Gives calls their cost by this table alone. Without one they have the cost that the code says: the list prices
+    /// that the crate ships change with it, and tests should not.
+    ///
+    /// # Errors
+    ///
+    /// A row of the table cannot be; the message names it.
+    pub fn with_prices(mut self, prices: PriceTable) -> Result<Self, Error> {
+        let memory = Memory {
+            prices: Prices::only(&prices)?,
+            ..Memory::default()
+        };
+        self.memory = Arc::new(memory);
+        Ok(self)
     }
 
     /// Without the meaning of obvious words, without that of ERROR events.
@@ -165,6 +181,7 @@ impl Default for Capture {
 struct Memory {
     finished: Mutex<Vec<Shared>>,
     said: Mutex<Vec<String>>,
+    prices: Prices,
 }
 
 impl Sink for Memory {
@@ -185,6 +202,7 @@ impl Sink for Memory {
     fn finish(&self, recorded: Recorded) {
         let mut observation = Reader::default().read(recorded);
         Masker::default().mask(&mut observation);
+        self.prices.price(&mut observation);
         lock(&self.finished).push(Arc::new(observation));
     }
 

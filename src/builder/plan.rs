@@ -46,7 +46,8 @@ pub(super) fn lanes(mut builder: Builder) -> Result<Vec<LaneSpec>, Error> {
     for Asked { settings, variables } in wanted.langfuse {
         let (environment, release) = (builder.environment.as_deref(), builder.release.as_deref());
         let dialect = LangfuseDialect::new(Arc::clone(&resource), environment, release);
-        let dialect = Box::new(dialect.guessed_usage(builder.guessed_usage));
+        let dialect = dialect.guessed_usage(builder.guessed_usage);
+        let dialect = Box::new(dialect.with_shipped_prices(builder.send_shipped_prices));
         let (batch, interval) = (settings.flush_at, settings.flush_interval);
         let timeout = settings.timeout.saturating_add(GRACE);
         let exporter = LangfuseExporter::new(settings, dialect);

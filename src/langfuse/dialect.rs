@@ -16,7 +16,8 @@ use super::json;
 use super::parameters::Parameters;
 use crate::field::Role;
 use crate::model::{
-    Content, Field, Kind, Lane, Level, Observation, Resource, ValueRef, write_arguments, write_object,
+    Content, CostOrigin, Field, Kind, Lane, Level, Observation, Resource, ValueRef, write_arguments,
+    write_object,
 };
 use crate::otlp::attributes::Attributes;
 use crate::otlp::encode::{Dialect, Span};
@@ -29,6 +30,7 @@ pub(crate) struct LangfuseDialect {
     release: Option<String>,
     /// Whether the server may count the tokens of a generation that reports none.
     guessed_usage: bool,
+    shipped_prices: bool,
 }
 
 impl LangfuseDialect {
@@ -40,12 +42,20 @@ impl LangfuseDialect {
             environment: given(environment).map(|name| normalise(&name).into_owned()),
             release: given(release),
             guessed_usage: true,
+            shipped_prices: false,
         }
     }
 
     /// Whether the server may count and price the tokens of a generation that reports none.
     pub(crate) fn guessed_usage(mut self, allowed: bool) -> Self {
         self.guessed_usage = allowed;
+        self
+    }
+
+    /// Whether a cost by the shipped table of prices is sent. It is not: a cost that is sent keeps the server from
+    /// computing one, and its own table is newer and the project's.
+    pub(crate) fn with_shipped_prices(mut self, sent: bool) -> Self {
+        self.shipped_prices = sent;
         self
     }
 }
@@ -95,7 +105,7 @@ impl Dialect for LangfuseDialect {
             observation,
             observation.output_place(),
         );
-        row.generation(observation, self.guessed_usage);
+        row.generation(observation, self);
         row.trace(observation, self);
         if observation.parent_in(lane).is_none() {
             row.0.put("langfuse.internal.is_app_root", ValueRef::Bool(true));
@@ -136,7 +146,7 @@ impl Row<'_, '_> {
     }
 
     /// Model, parameters, usage, cost, first token and prompt.
-    fn generation(&mut self, observation: &Observation, guessed_usage: bool) {
+    fn generation(&mut self, observation: &Observation, process: &LangfuseDialect) {
         self.text("langfuse.observation.model.name", observation.model());
         let parameters = Parameters::of(observation);
         if !parameters.is_empty() {
@@ -152,12 +162,13 @@ impl Row<'_, '_> {
             });
         } else if observation.model().is_some()
             && observation.cost().is_empty()
-            && (observation.level() == Level::Error || !guessed_usage)
+            && (observation.level() == Level::Error || !process.guessed_usage)
         {
             // Without it the server counts and prices the tokens of a call that failed.
             self.0.text("langfuse.observation.usage_details", NO_USAGE);
         }
-        if !observation.cost().is_empty() {
+        let is_sent = process.shipped_prices || observation.cost_origin() != CostOrigin::Shipped;
+        if is_sent && !observation.cost().is_empty() {
             let parts = observation.cost().parts();
             let parts = parts.map(|(name, dollars)| (name, ValueRef::F64(dollars)));
             self.0.text_with("langfuse.observation.cost_details", |out| {

@@ -152,6 +152,11 @@ impl Kind {
     pub(crate) fn calls_a_model(self) -> bool {
         matches!(self, Self::Generation | Self::Embedding)
     }
+
+    /// Whether a model and tokens on it can be those of one call, and not a sum over the calls below.
+    pub(crate) fn may_be_one_call(self) -> bool {
+        !matches!(self, Self::Span | Self::Agent | Self::Chain | Self::Event)
+    }
 }
 
 impl fmt::Display for Kind {

@@ -1,6 +1,7 @@
 //! A finished observation, read: what every destination is shown.
 
 mod masked;
+mod priced;
 mod shown;
 
 use std::borrow::Cow;
@@ -13,7 +14,7 @@ use crate::clock::UnixNanos;
 use crate::field::{Role, Trust};
 use crate::id::{SpanId, TraceId};
 use crate::model::{
-    Cost, Entry, EventHead, Fields, Key, Kind, Lane, Lanes, Level, Link, PromptLink, Recorded,
+    Cost, CostOrigin, Entry, EventHead, Fields, Key, Kind, Lane, Lanes, Level, Link, PromptLink, Recorded,
     TraceAttributes, Usage, ValueRef, write_object,
 };
 
@@ -43,6 +44,7 @@ pub(crate) struct Reading {
     pub(crate) usage: Usage,
     /// With a total, or nothing.
     pub(crate) cost: Cost,
+    pub(crate) cost_origin: CostOrigin,
     pub(crate) prompt: Option<PromptLink>,
     pub(crate) first_token: Option<UnixNanos>,
     pub(crate) span_kind: SpanKind,
@@ -174,7 +176,7 @@ impl Observation {
         &self.reading.usage
     }
 
-    /// Cost in US dollars, with the total.
+    /// Cost in US dollars, with the total: what the program said, else what its tokens cost by the tables of prices.
     #[must_use]
     pub fn cost(&self) -> &Cost {
         &self.reading.cost

@@ -136,6 +136,18 @@ impl Usage {
     }
 }
 
+/// Who says what a call cost.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(crate) enum CostOrigin {
+    /// The program.
+    #[default]
+    Given,
+    /// The program's own table of prices.
+    Own,
+    /// The table that this crate ships.
+    Shipped,
+}
+
 /// Langfuse keeps 12 decimals of a dollar; a sum of floats has more, and wrong ones.
 const DECIMALS: f64 = 1e12;
 

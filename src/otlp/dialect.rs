@@ -14,7 +14,8 @@ use super::attributes::Attributes;
 use super::encode::{Dialect, Span};
 use crate::field::{Role, Trust, semantic_name};
 use crate::model::{
-    Content, EventHead, EventKind, Field, Kind, Lane, Level, Observation, Resource, ValueRef, write_arguments,
+    Content, CostOrigin, EventHead, EventKind, Field, Kind, Lane, Level, Observation, Resource, ValueRef,
+    write_arguments,
 };
 
 /// The length from which a value is content, in bytes.
@@ -72,6 +73,7 @@ impl Dialect for GenAiDialect {
         }
         self.fields(observation, attributes);
         implied(observation, attributes);
+        priced(observation, attributes);
         self.warning(observation, attributes);
         if observation.parent_in(lane).is_none() {
             self.trace(observation, attributes);
@@ -194,6 +196,17 @@ impl GenAiDialect {
     fn is_withheld(&self, field: &Field<'_>) -> bool {
         !self.capture_content
             && (field.role.is_input() || field.role.is_output() || field.value.len() > CONTENT_BYTES)
+    }
+}
+
+/// A cost that a table of prices gave, under the name that the handle gives one: the conventions have none. A field of the
+/// program with this name stays.
+fn priced(observation: &Observation, attributes: &mut Attributes<'_>) {
+    if observation.cost_origin() == CostOrigin::Given {
+        return;
+    }
+    if let Some(dollars) = observation.cost().get("total") {
+        attributes.put("cost", ValueRef::F64(dollars));
     }
 }
 

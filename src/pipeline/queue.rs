@@ -14,6 +14,7 @@ use crate::export::Scope;
 use crate::ledger::{Account, Ledger, Loss, Posting};
 use crate::model::{Callsite, Fields, Lane as Number, Lanes, Recorded};
 use crate::pipeline::message::Message;
+use crate::process::Findings;
 use crate::sink::Sink;
 
 /// How much the queue keeps, what the worker has in hand among it.
@@ -53,6 +54,8 @@ struct State {
     accounts: Vec<Account>,
     /// How many texts were masked.
     redacted: u64,
+    /// How many calls have tokens and no price.
+    unpriced: u64,
     unknown_types: u64,
     /// How many were refused for lack of room since the worker last came.
     refused: usize,
@@ -94,6 +97,7 @@ impl Queue {
             kept: Kept::default(),
             accounts,
             redacted: 0,
+            unpriced: 0,
             unknown_types: 0,
             refused: 0,
             closed: false,
@@ -122,6 +126,7 @@ impl Queue {
             state.accounts.clone(),
             u64::try_from(open).unwrap_or(0),
             state.redacted,
+            state.unpriced,
             state.unknown_types,
         )
     }
@@ -165,12 +170,13 @@ impl Queue {
         mem::take(&mut state.refused)
     }
 
-    /// So much has left the worker's hand, and so many texts of it were masked.
-    pub(crate) fn release(&self, bytes: usize, count: usize, redacted: usize) {
+    /// So much has left the worker's hand, and this was found in it.
+    pub(crate) fn release(&self, bytes: usize, count: usize, findings: Findings) {
         let mut state = self.lock();
         state.kept.bytes = state.kept.bytes.saturating_sub(bytes);
         state.kept.count = state.kept.count.saturating_sub(count);
-        state.redacted += redacted as u64;
+        state.redacted += findings.redacted as u64;
+        state.unpriced += findings.unpriced as u64;
     }
 
     /// Enters a posting in the account of one lane.
@@ -435,7 +441,7 @@ mod tests {
         assert_eq!(told(&mut receiver), ["hurry"]);
         let mut hand = VecDeque::new();
         queue.take(&mut hand);
-        queue.release(one * 4, 4, 0);
+        queue.release(one * 4, 4, Findings::default());
         queue.finish(sample(&queue));
         assert_eq!(told(&mut receiver), ["work"]);
     }
@@ -461,7 +467,7 @@ mod tests {
         // In the worker's hand it still takes the room.
         queue.finish(sample(&queue));
         assert_eq!(queue.take(&mut hand), 1);
-        queue.release(0, 1, 0);
+        queue.release(0, 1, Findings::default());
         queue.finish(sample(&queue));
         assert_eq!(queue.take(&mut hand), 0);
         assert_eq!(hand.len(), 2);

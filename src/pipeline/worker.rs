@@ -15,7 +15,7 @@ use crate::pipeline::message::{Flush, Message};
 use crate::pipeline::posts::{Marks, Posts};
 use crate::pipeline::queue::Queue;
 use crate::pipeline::report::FlushReport;
-use crate::process::Masker;
+use crate::process::{Findings, Masker, Prices};
 use crate::read::Reader;
 
 /// The state of the thread.
@@ -25,6 +25,7 @@ pub(crate) struct Worker {
     posts: Posts,
     reader: Reader,
     masker: Masker,
+    prices: Prices,
     diagnostics: Diagnostics,
     /// Taken from the queue, not read yet.
     hand: VecDeque<Recorded>,
@@ -36,6 +37,8 @@ pub(crate) struct Worker {
     refusing: bool,
     /// Something could not be read; it was said then.
     unreadable: bool,
+    /// A model has no price; it was said then.
+    unpriced: bool,
     flushes: Vec<Pending>,
 }
 
@@ -53,6 +56,7 @@ impl Worker {
         queue: Arc<Queue>,
         inbox: UnboundedReceiver<Message>,
         posts: Posts,
+        prices: Prices,
         diagnostics: Diagnostics,
     ) -> Self {
         Self {
@@ -61,12 +65,14 @@ impl Worker {
             posts,
             reader: Reader::default(),
             masker: Masker::default(),
+            prices,
             diagnostics,
             hand: VecDeque::new(),
             take_at: None,
             count: 0,
             refusing: false,
             unreadable: false,
+            unpriced: false,
             flushes: Vec::new(),
         }
     }
@@ -145,12 +151,12 @@ impl Worker {
             return;
         }
         let mut offers: Vec<_> = self.posts.numbers().map(|lane| (lane, Vec::new())).collect();
-        let (mut bytes, mut count, mut redacted) = (0, 0, 0);
+        let (mut bytes, mut count, mut findings) = (0, 0, Findings::default());
         while let Some(recorded) = self.hand.pop_front() {
             bytes += recorded.weight();
             count += 1;
-            if let Some((observation, masked)) = self.read(recorded) {
-                redacted += masked;
+            if let Some((observation, found)) = self.read(recorded) {
+                findings.add(found);
                 let shown = observation.shown();
                 for (_, offer) in offers.iter_mut().filter(|(lane, _)| shown.contains(*lane)) {
                     offer.push(observation.clone());
@@ -161,7 +167,7 @@ impl Worker {
             }
         }
         self.count += count as u64;
-        self.queue.release(bytes, count, redacted);
+        self.queue.release(bytes, count, findings);
         for (lane, offer) in offers {
             if !offer.is_empty() {
                 self.posts.offer(lane, now, offer);
@@ -169,16 +175,21 @@ impl Worker {
         }
     }
 
-    /// Reads one observation and masks it; answers how many texts were masked, too. That should never panic; should it
-    /// nevertheless, it costs this one and none that follow.
-    fn read(&mut self, recorded: Recorded) -> Option<(Shared, usize)> {
+    /// Reads one observation, masks it and gives it its price; answers what that found, too. That should never panic;
+    /// should it nevertheless, it costs this one and none that follow.
+    fn read(&mut self, recorded: Recorded) -> Option<(Shared, Findings)> {
         let shown = recorded.shown;
         let read = || {
             let mut observation = self.reader.read(recorded);
-            let masked = self.masker.mask(&mut observation);
-            (Shared::new(observation), masked)
+            let redacted = self.masker.mask(&mut observation);
+            let is_priced = self.prices.price(&mut observation);
+            let unpriced = usize::from(!is_priced);
+            (Shared::new(observation), Findings { redacted, unpriced })
         };
         let observation = caught(read);
+        if let Some((observation, Findings { unpriced: 1.., .. })) = &observation {
+            self.say_unpriced(observation.model().unwrap_or_default());
+        }
         if observation.is_none() {
             (self.reader, self.masker) = Default::default();
             self.queue.post_all(shown, Posting::Lost(Loss::Panicked, 1));
@@ -187,6 +198,18 @@ impl Worker {
             }
         }
         observation
+    }
+
+    /// Says, once, that a model has no price: which others have none either is counted.
+    fn say_unpriced(&mut self, model: &str) {
+        if mem::replace(&mut self.unpriced, true) {
+            return;
+        }
+        let name: String = model.chars().take(NAME).collect();
+        self.diagnostics.say(&format!(
+            "no price is known for model {name:?}, so its calls show no cost; give one by Builder::prices (said once, \
+             for all such models)"
+        ));
     }
 
     /// Tells the lanes of the flushes for which all has been read.
@@ -306,6 +329,9 @@ const LAST_WORDS: Duration = Duration::from_millis(25);
 
 /// So many observations are read before the worker looks at its inbox and lets the exporters run.
 const SLICE: usize = 64;
+
+/// So much of a model's name is said.
+const NAME: usize = 80;
 
 const UNREADABLE: &str =
     "a span could not be read and is counted as failed; this is a mistake in tracing-llm";

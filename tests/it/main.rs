@@ -17,6 +17,7 @@ mod jaeger_harness;
 mod misuse;
 mod neighbours;
 mod outcome;
+mod prices;
 mod receiver;
 mod setup;
 mod signatures;

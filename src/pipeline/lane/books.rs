@@ -13,6 +13,7 @@ use crate::export::Scope;
 use crate::ledger::Account;
 use crate::model::{Lanes, Observation, Recorded};
 use crate::pipeline::queue::{Bounds, Queue};
+use crate::process::Findings;
 use crate::read::Reader;
 use crate::sink::Sink as _;
 
@@ -136,7 +137,7 @@ impl House {
 
     fn read(&mut self, count: usize) {
         for recorded in self.hand.drain(..count.min(self.hand.len())).collect::<Vec<_>>() {
-            self.queue.release(recorded.weight(), 1, 0);
+            self.queue.release(recorded.weight(), 1, Findings::default());
             let observation = Shared::new(self.reader.read(recorded));
             for lane in 0..2 {
                 if observation.shown().contains(lane as Number) {

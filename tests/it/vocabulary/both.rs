@@ -115,6 +115,7 @@ GENERATION 'chat'  trace=chat  model=gpt-4o  usage={"input":92,"input_cache_crea
     is(
         &otlp,
         r#"
+cost = 0.000255
 gen_ai.input.messages = "[{\"role\":\"user\",\"content\":\"2+2?\"}]"
 gen_ai.operation.name = "chat"
 gen_ai.output.messages = "4"
