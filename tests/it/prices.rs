@@ -248,3 +248,23 @@ fn a_row_that_cannot_be_is_an_error_of_the_builder() {
     );
     assert!(Capture::new().with_prices(table).unwrap_err().is_invalid_value());
 }
+
+#[test]
+fn a_call_has_the_price_of_the_day_on_which_it_began() {
+    let price = |dollars| Price::new(dollars, dollars);
+    let prices = PriceTable::new()
+        .per_million("m", price(10.0))
+        .per_million("m", price(2.0).valid_from("2026-01-02"));
+    let capture = Capture::new().with_prices(prices).unwrap();
+    let day = Duration::from_secs(24 * 60 * 60);
+    capture.run(|| {
+        info_span!("first", model = "m", prompt = "…").in_scope(|| {
+            current().usage(Usage::new(1_000_000, 0));
+            // It ends on the day of the new price.
+            capture.clock().advance(day);
+        });
+        call("second", "m", Usage::new(1_000_000, 0));
+    });
+    let cost = |name| capture.find(name).unwrap().cost().get("total");
+    assert_eq!((cost("first"), cost("second")), (Some(10.0), Some(2.0)));
+}

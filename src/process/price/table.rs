@@ -135,7 +135,7 @@ impl PriceTable {
     }
 }
 
-/// What the tokens of a model cost, in US dollars for a thousand or for a million of them.
+/// What the tokens of a model cost, in US dollars for a thousand or for a million of them. 0 is a price: such calls are free.
 ///
 /// A bucket without a price takes that of the wider bucket, which is its name without the last word: cached and cache
 /// writing, audio and whatever else is part of the input cost what the input costs, reasoning what the output costs.
