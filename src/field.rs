@@ -4,7 +4,7 @@
 //! matched exactly and case matters, as on every wire that defines them.
 
 mod frameworks;
-mod gen_ai;
+pub(crate) mod gen_ai;
 mod langfuse;
 mod openinference;
 mod openllmetry;
@@ -75,6 +75,8 @@ pub(crate) enum Role {
     FirstToken,
     /// Seconds from the start to the first token; milliseconds where the short name is `ms`.
     FirstTokenAfter,
+    /// How a tool's call went, as a word: only failure says more than the rest.
+    Outcome,
     /// The class of an error: there is one only where something failed.
     ErrorType,
     PromptName,

@@ -4,5 +4,5 @@ pub(crate) mod dialect;
 mod environment;
 pub(crate) mod exporter;
 mod json;
-mod parameters;
+pub(crate) mod parameters;
 pub(crate) mod settings;

@@ -44,7 +44,8 @@ const OLD_NAMES: &[(&str, Role)] = &[
     // A conversation is narrower than a session: where both are named, the session is the session.
     ("gen_ai.conversation.id", Role::Session),
     ("enduser.id", Role::User),
-    // rig's, for a tool that answered with an error.
+    // rig's, of a tool's answer.
+    ("gen_ai.tool.call.outcome", Role::Outcome),
     ("gen_ai.tool.error.type", Role::ErrorType),
 ];
 
@@ -142,6 +143,29 @@ fn usage_meaning(name: &'static str) -> Option<Meaning> {
         short,
     })
 }
+
+/// Events that are messages, as the conventions had them from 1.28 to 1.36: the part that each is of, and who speaks.
+const MESSAGES: &[(&str, Role, &str)] = &[
+    ("gen_ai.system.message", Role::InputPart, "system"),
+    ("gen_ai.user.message", Role::InputPart, "user"),
+    ("gen_ai.assistant.message", Role::InputPart, "assistant"),
+    ("gen_ai.tool.message", Role::InputPart, "tool"),
+    ("gen_ai.choice", Role::OutputPart, "assistant"),
+];
+
+/// What an event of this name says, and who says it.
+pub(crate) fn message(event: &str) -> Option<(Role, &'static str)> {
+    let (_, role, speaker) = MESSAGES.iter().find(|(name, ..)| *name == event)?;
+    Some((*role, speaker))
+}
+
+/// Whether an event is a message; it is named by its callsite, or by a field.
+pub(crate) fn is_message<'a>(callsite: &str, field: impl FnOnce(&str) -> Option<&'a str>) -> bool {
+    message(field(EVENT_NAME).unwrap_or(callsite)).is_some()
+}
+
+/// The field that names an event.
+pub(crate) const EVENT_NAME: &str = "event.name";
 
 /// The convention's name of a parameter.
 pub(super) fn parameter(short: &str) -> Option<&'static str> {

@@ -8,14 +8,14 @@ use crate::model::{Observation, Value, ValueRef, write_object};
 
 /// The parameters of an observation, each once: of two with one name the more trusted wins, else the later; what was
 /// said of one alone wins over an object of all.
-pub(super) struct Parameters<'a> {
+pub(crate) struct Parameters<'a> {
     single: SmallVec<[(&'a str, Trust, ValueRef<'a>); 8]>,
     /// Members of objects, which few spans have.
     members: Vec<(String, Trust, Value)>,
 }
 
 impl<'a> Parameters<'a> {
-    pub(super) fn of(observation: &'a Observation) -> Self {
+    pub(crate) fn of(observation: &'a Observation) -> Self {
         let mut parameters = Self {
             single: SmallVec::new(),
             members: Vec::new(),
@@ -30,12 +30,12 @@ impl<'a> Parameters<'a> {
         parameters
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.single.is_empty() && self.members.is_empty()
     }
 
     /// Writes them as a JSON object.
-    pub(super) fn write(&self, out: &mut Vec<u8>) {
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
         let single = self.single.iter().map(|(name, _, value)| (*name, *value));
         let members = self.members.iter().filter(|(name, ..)| !self.is_single(name));
         let members = members.map(|(name, _, value)| (name.as_str(), value.as_ref()));

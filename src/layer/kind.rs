@@ -27,11 +27,13 @@ pub(crate) struct Implied {
 /// | the name of an agent, and no model | agent |
 /// | a model under a name that is nothing else, or by the handle | generation |
 /// | a plain `model` and a second sign | generation |
+/// | a plain `model_config`, and usage recorded later | generation |
 /// | anything else | span |
 pub(crate) fn implied(recorded: &Recorded) -> Implied {
     let mut word = None;
     let (mut kind_word, mut operation) = (None, None);
     let mut unknown = None;
+    let (mut configured, mut counted) = (false, false);
     let (mut tool, mut agent, mut model, mut plain_model, mut sign) = (false, false, false, false, false);
     for entry in recorded
         .fields
@@ -68,9 +70,10 @@ pub(crate) fn implied(recorded: &Recorded) -> Implied {
             Role::Agent => agent = true,
             Role::Model | Role::ResponseModel if head.trust > Trust::Plain => model = true,
             Role::Model => plain_model = true,
-            Role::Parameters if short == plain::MODEL_CONFIG => plain_model = true,
+            Role::Parameters => configured |= short == plain::MODEL_CONFIG,
             _ => {}
         }
+        counted |= head.role.is_usage() && head.late;
         sign |= match head.role {
             Role::Messages | Role::Prompt => true,
             Role::Parameter => plain::is_telling(short),
@@ -100,7 +103,7 @@ pub(crate) fn implied(recorded: &Recorded) -> Implied {
         Kind::Tool
     } else if agent && !model && !plain_model {
         Kind::Agent
-    } else if model || (plain_model && sign) {
+    } else if model || (plain_model && sign) || (configured && counted) {
         Kind::Generation
     } else {
         Kind::Span

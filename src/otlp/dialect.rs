@@ -12,7 +12,7 @@ use smallvec::SmallVec;
 
 use super::attributes::Attributes;
 use super::encode::{Dialect, Span};
-use crate::field::{Role, Trust, semantic_name};
+use crate::field::{Role, Trust, gen_ai, semantic_name};
 use crate::model::{
     Content, CostOrigin, EventHead, EventKind, Field, Kind, Lane, Level, Observation, Resource, ValueRef,
     write_arguments,
@@ -159,6 +159,10 @@ impl GenAiDialect {
             field.value.as_str().filter(|text| !text.is_empty())
         };
         match event.kind {
+            // A message of a conversation is content, however short.
+            EventKind::Plain if !self.capture_content && gen_ai::is_message(event.callsite.name, text) => {
+                span.event(event.time, event.callsite.name, |_| {});
+            }
             EventKind::Plain => {
                 let message =
                     text("message").filter(|message| self.capture_content || message.len() <= CONTENT_BYTES);

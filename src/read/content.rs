@@ -8,8 +8,10 @@ use crate::read::{messages, parts, text};
 const SHORT: usize = 200;
 
 pub(super) fn read(recorded: &mut Recorded, reading: &mut Reading) {
-    parts::read(recorded, reading, Role::InputPart);
-    parts::read(recorded, reading, Role::OutputPart);
+    for role in [Role::InputPart, Role::OutputPart] {
+        messages::of_events(recorded, reading, role);
+        parts::read(recorded, reading, role);
+    }
     let input = input(recorded, reading);
     let output = output(recorded, reading, input.is_some());
     for index in [input, output].into_iter().flatten() {
@@ -162,7 +164,7 @@ fn is_another_model(recorded: &Recorded, model: Option<usize>, entry: &Entry) ->
 fn is_shown_although_it_counts(entry: &Entry) -> bool {
     matches!(
         entry.head.role,
-        Role::Metadata | Role::MetadataObject | Role::Tool | Role::Agent | Role::ErrorType
+        Role::Metadata | Role::MetadataObject | Role::Tool | Role::Agent | Role::ErrorType | Role::Outcome
     )
 }
 

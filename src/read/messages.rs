@@ -1,10 +1,41 @@
-//! Instructions that a provider takes apart from the messages are shown as their first.
+//! Messages in other shapes than a field: events, and instructions that a provider takes apart.
 
 use serde_json::Value as Json;
 
-use crate::field::Role;
-use crate::model::{Content, Head, Reading, Recorded, ValueRef};
+use crate::field::{Role, Trust, gen_ai};
+use crate::model::{Content, Head, Reading, Recorded, ValueRef, write_object};
 use crate::read::{best_of, parts};
+
+/// Puts messages that came as events, one each, together.
+pub(super) fn of_events(recorded: &mut Recorded, reading: &mut Reading, part: Role) {
+    let mut list = Vec::new();
+    for (owner, event) in (1_u16..).zip(&recorded.events) {
+        let entries = recorded.fields.entries().iter();
+        let fields = entries
+            .filter(|entry| entry.head.owner == owner)
+            .map(|entry| (recorded.names(entry).0, recorded.fields.value(entry)));
+        let named = fields.clone().find(|(name, _)| *name == gen_ai::EVENT_NAME);
+        let name = named.and_then(|(_, value)| value.as_str());
+        let said = gen_ai::message(name.unwrap_or(event.callsite.name));
+        let Some((_, speaker)) = said.filter(|(role, _)| *role == part) else {
+            continue;
+        };
+        let role = ("role", ValueRef::Text(speaker));
+        let role = Some(role).filter(|_| !fields.clone().any(|(name, _)| name == "role"));
+        list.push(if list.is_empty() { b'[' } else { b',' });
+        write_object(
+            role.into_iter()
+                .chain(fields.filter(|(name, _)| *name != gen_ai::EVENT_NAME)),
+            &mut list,
+        );
+    }
+    if list.is_empty() {
+        return;
+    }
+    list.push(b']');
+    let json = String::from_utf8(list).unwrap_or_default();
+    parts::add(recorded, reading, parts::built(part, Trust::Framework), &json);
+}
 
 /// Puts the instructions before the messages, where the input is a list of messages that has none. Where the messages
 /// say the same, they are said; in any other case they are metadata.

@@ -21,9 +21,9 @@ pub(super) fn read(recorded: &Recorded, reading: &mut Reading, failed: bool) {
             .is_some_and(|status| status.eq_ignore_ascii_case(code))
     };
     let class = word(Role::ErrorType).filter(|class| !class.is_empty());
-    let happened = recorded
-        .level
-        .max((failed || is_status("ERROR") || class.is_some()).then_some(Level::Error));
+    let outcome = word(Role::Outcome).and_then(|word| Level::from_word(&word));
+    let failed = failed || is_status("ERROR") || class.is_some() || outcome == Some(Level::Error);
+    let happened = recorded.level.max(failed.then_some(Level::Error));
     let level = word(Role::Level).and_then(|word| Level::from_word(&word));
     let level = level.or(happened).unwrap_or(match recorded.callsite.severity {
         Severity::Trace | Severity::Debug => Level::Debug,

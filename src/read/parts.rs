@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::str::Split;
 
-use crate::field::Role;
+use crate::field::{Role, Trust};
 use crate::model::{Content, Entry, Head, Key, Reading, Recorded, Use, ValueRef};
 
 /// Names between an index and what has the index.
@@ -51,19 +51,23 @@ pub(super) fn read(recorded: &mut Recorded, reading: &mut Reading, role: Role) {
     let mut json = Vec::new();
     root.write(&mut json);
     let json = String::from_utf8(json).unwrap_or_default();
-    let whole = if role == Role::InputPart {
+    add(recorded, reading, built(role, trust), &json);
+}
+
+/// What is put together of parts with this role.
+pub(super) fn built(part: Role, trust: Trust) -> Head {
+    let role = if part == Role::InputPart {
         Role::Input
     } else {
         Role::Output
     };
-    let head = Head {
+    Head {
         key: BUILT,
-        role: whole,
+        role,
         trust,
         late: true,
         owner: 0,
-    };
-    add(recorded, reading, head, &json);
+    }
 }
 
 /// What the program itself said of a content, where it was put together here.

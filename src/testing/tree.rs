@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use crate::field::Role;
+use crate::langfuse::parameters::Parameters;
 use crate::model::{EventKind, Forest, Kind, Lane, Level, Observation, ValueRef};
 
 /// Draws what a lane shows; `everything` adds events and links.
@@ -65,7 +65,7 @@ fn describe(observation: &Observation, (depth, trace): (usize, &str), everything
     } else {
         line("trace", trace);
     }
-    line("params", &object(observation, Show::Parameters));
+    line("params", &parameters(observation));
     line(
         "usage",
         &joined(
@@ -92,7 +92,7 @@ fn describe(observation: &Observation, (depth, trace): (usize, &str), everything
     }
     line("in", &one_line(observation.input()));
     line("out", &one_line(observation.output()));
-    line("meta", &object(observation, Show::Metadata));
+    line("meta", &metadata(observation));
     if everything {
         for (head, fields) in observation.events() {
             let label = match head.kind {
@@ -150,17 +150,17 @@ fn trace(observation: &Observation) -> String {
     facts.join(" ")
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Show {
-    Parameters,
-    Metadata,
+fn parameters(observation: &Observation) -> String {
+    let parameters = Parameters::of(observation);
+    let mut out = Vec::new();
+    if !parameters.is_empty() {
+        parameters.write(&mut out);
+    }
+    String::from_utf8(out).unwrap_or_default()
 }
 
-fn object(observation: &Observation, show: Show) -> String {
-    let fields = observation.fields().filter(|field| match show {
-        Show::Parameters => field.used.counts && matches!(field.role, Role::Parameter | Role::Parameters),
-        Show::Metadata => field.used.metadata,
-    });
+fn metadata(observation: &Observation) -> String {
+    let fields = observation.fields().filter(|field| field.used.metadata);
     pairs(fields.map(|field| {
         let key = if field.used.counts {
             field.short

@@ -65,6 +65,42 @@ const NAMES: &[&str] = &[
     "key",
     "question",
     "app.tenant",
+    "openinference.span.kind",
+    "llm.model_name",
+    "llm.token_count.prompt",
+    "llm.invocation_parameters",
+    "input.value",
+    "llm.input_messages.0.message.role",
+    "llm.input_messages.0.message.content",
+    "llm.input_messages.1.message.contents.0.message_content.text",
+    "llm.output_messages.0.message.content",
+    "traceloop.span.kind",
+    "traceloop.entity.input",
+    "traceloop.association.properties.session_id",
+    "llm.usage.total_tokens",
+    "gen_ai.prompt",
+    "gen_ai.prompt.0.content",
+    "gen_ai.prompt.0",
+    "gen_ai.prompt.name",
+    "gen_ai.completion.4294967296..x",
+    "gen_ai.usage.prompt_tokens",
+    "gen_ai.usage.reasoning_tokens",
+    "gen_ai.usage.tool_use_prompt_tokens",
+    "gen_ai.system_instructions",
+    "gen_ai.agent.name",
+    "gen_ai.tool.call.outcome",
+    "error.type",
+    "ai.usage.promptTokens",
+    "ai.response.msToFirstChunk",
+    "model_config",
+    "input_json",
+    "usage_details_json",
+    "langfuse.type",
+    "langfuse.usage",
+    "codex.turn.token_usage.input_tokens",
+    "thread.id",
+    "gcp.vertex.agent.llm_request",
+    "metadata",
 ];
 
 macro_rules! declaring {
@@ -85,6 +121,42 @@ fn span() -> Span {
         "user.id" "langfuse.user.id" "session_id" "tags" "langfuse.trace.tags" "environment" "trace_name"
         "langfuse.trace.public" "langfuse.trace.metadata" "trace.metadata.key" "http.method" "key" "question"
         "app.tenant"
+        "openinference.span.kind"
+        "llm.model_name"
+        "llm.token_count.prompt"
+        "llm.invocation_parameters"
+        "input.value"
+        "llm.input_messages.0.message.role"
+        "llm.input_messages.0.message.content"
+        "llm.input_messages.1.message.contents.0.message_content.text"
+        "llm.output_messages.0.message.content"
+        "traceloop.span.kind"
+        "traceloop.entity.input"
+        "traceloop.association.properties.session_id"
+        "llm.usage.total_tokens"
+        "gen_ai.prompt"
+        "gen_ai.prompt.0.content"
+        "gen_ai.prompt.0"
+        "gen_ai.prompt.name"
+        "gen_ai.completion.4294967296..x"
+        "gen_ai.usage.prompt_tokens"
+        "gen_ai.usage.reasoning_tokens"
+        "gen_ai.usage.tool_use_prompt_tokens"
+        "gen_ai.system_instructions"
+        "gen_ai.agent.name"
+        "gen_ai.tool.call.outcome"
+        "error.type"
+        "ai.usage.promptTokens"
+        "ai.response.msToFirstChunk"
+        "model_config"
+        "input_json"
+        "usage_details_json"
+        "langfuse.type"
+        "langfuse.usage"
+        "codex.turn.token_usage.input_tokens"
+        "thread.id"
+        "gcp.vertex.agent.llm_request"
+        "metadata"
     )
 }
 
@@ -114,7 +186,7 @@ fn text() -> impl Strategy<Value = String> {
         any::<String>(),
         "[ -~]{0,12}",
         "(agent|generation|tool|chat|none|output|ERROR|true|2026-01-01T00:00:00Z|-?[0-9]{1,3}|[0-9]\\.5)",
-        r#"(None|Some\(5\)|Ok\(1\)|Err\("x"\)|\[1, 2\]|A \{ b: 1 \}|\{"a":1\}|\["a","b"\]|"quoted"|a,b,,)"#,
+        r#"(\[\]|\[\{"role":"user","content":"x"\}\]|\{"input":1,"cost":0.5\}|LLM|workflow|None|Some\(5\)|Ok\(1\)|Err\("x"\)|\[1, 2\]|A \{ b: 1 \}|\{"a":1\}|\["a","b"\]|"quoted"|a,b,,)"#,
     ]
 }
 

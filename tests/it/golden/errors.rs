@@ -74,6 +74,10 @@ fn are_stored_as_the_official_sdk_stores_them() {
         .arguments("lookup_ticket#1", &["ticket"])
         .arguments("uncaught#1", &[])
         .arguments("lookup_ticket#2", &["ticket"]);
+    // What failed is said to have no tokens: left out, the server counts and prices those of a model that it knows.
+    golden
+        .of("model_refused#1")
+        .insert("usage", json!({"input": 0, "output": 0, "total": 0}));
     // The text of a Python `KeyError` is its key's `repr`, with quotes; ours is what the error displays.
     for id in ["lookup_ticket#1", "uncaught#1", "lookup_ticket#2"] {
         let status = golden.of(id).get_mut("status").unwrap();

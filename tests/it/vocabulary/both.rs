@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use tracing::dispatcher::{self, Dispatch};
-use tracing::info_span;
+use tracing::{info, info_span};
 use tracing_llm::{Langfuse, Otlp};
 use tracing_subscriber::layer::SubscriberExt;
 
@@ -12,13 +12,13 @@ use crate::support::receiver::Receiver;
 use crate::support::rows;
 
 /// The rows that Langfuse stores and the attributes that an OTLP backend gets, as text.
-fn both(guessed_usage: bool, code: impl FnOnce()) -> (String, String) {
+fn both((guessed_usage, content): (bool, bool), code: impl FnOnce()) -> (String, String) {
     let (langfuse, otlp) = (Receiver::langfuse(), Receiver::otlp());
     let keys = Langfuse::new(Receiver::PUBLIC_KEY, Receiver::SECRET_KEY);
     let (layer, llm) = tracing_llm::builder()
         .langfuse(keys.base_url(langfuse.url()))
         .otlp_to(Otlp::new(format!("{}/v1/traces", otlp.url())))
-        .capture_content(true)
+        .capture_content(content)
         .guessed_usage(guessed_usage)
         .build()
         .unwrap();
@@ -28,9 +28,20 @@ fn both(guessed_usage: bool, code: impl FnOnce()) -> (String, String) {
     let rows = rows::tree(&rows::of_requests(&langfuse.requests()));
     let attributes = otlp.spans().into_iter().flat_map(|span| {
         let attributes = rows::attributes(&span.attributes);
-        attributes
+        let attributes = attributes
             .into_iter()
-            .map(|(key, value)| format!("{key} = {value}\n"))
+            .map(|(key, value)| format!("{key} = {value}\n"));
+        let events = span.events.into_iter().map(|event| {
+            let keys: Vec<_> = event
+                .attributes
+                .iter()
+                .map(|attribute| attribute.key.as_str())
+                .collect();
+            // An event without a name is called after its place in the source.
+            let name = event.name.split(' ').next().unwrap_or_default();
+            format!("{name}({})\n", keys.join(", "))
+        });
+        attributes.chain(events).collect::<Vec<_>>()
     });
     (
         format!("\n{rows}"),
@@ -45,7 +56,7 @@ fn is(found: &str, expected: &str) {
 
 #[test]
 fn openinference_keeps_its_names_for_a_backend_that_reads_them() {
-    let (langfuse, otlp) = both(true, || {
+    let (langfuse, otlp) = both((true, true), || {
         drop(info_span!(
             "ChatCompletion",
             openinference.span.kind = "LLM",
@@ -90,7 +101,7 @@ output.value = "4"
 
 #[test]
 fn what_the_conventions_left_behind_is_renamed_and_messages_stay_as_they_were_said() {
-    let (langfuse, otlp) = both(true, || {
+    let (langfuse, otlp) = both((true, true), || {
         drop(info_span!(
             "chat",
             gen_ai.operation.name = "chat",
@@ -130,6 +141,36 @@ gen_ai.usage.total_tokens = 105
 }
 
 #[test]
+fn without_the_switch_no_content_goes_to_otlp_whatever_carries_it() {
+    let (_, otlp) = both((true, false), || {
+        info_span!(
+            "chat",
+            gen_ai.operation.name = "chat",
+            gen_ai.system_instructions = "secret",
+            "gen_ai.prompt.0.content" = "secret",
+            "llm.output_messages.0.message.content" = "secret",
+            input.value = "secret",
+            traceloop.entity.output = "secret",
+        )
+        .in_scope(|| {
+            info!(name: "gen_ai.user.message", content = "secret");
+            info!(event.name = "gen_ai.choice", content = "secret");
+            info!(langfuse.output = "secret");
+            info!("said");
+        });
+    });
+    is(
+        &otlp,
+        r#"
+gen_ai.operation.name = "chat"
+gen_ai.user.message()
+event()
+said()
+"#,
+    );
+}
+
+#[test]
 fn a_call_that_failed_is_not_priced_by_guess() {
     let failed = || {
         drop(info_span!(
@@ -144,7 +185,7 @@ fn a_call_that_failed_is_not_priced_by_guess() {
             gen_ai.prompt = "2+2?"
         ));
     };
-    let (langfuse, _) = both(true, failed);
+    let (langfuse, _) = both((true, true), failed);
     is(
         &langfuse,
         r#"
@@ -155,7 +196,7 @@ GENERATION 'went well'  trace=went well  model=gpt-4o  root, no parent
     in:  2+2?
 "#,
     );
-    let (langfuse, _) = both(false, || {
+    let (langfuse, _) = both((false, true), || {
         drop(info_span!(
             "went well",
             gen_ai.request.model = "gpt-4o",
@@ -170,7 +211,7 @@ GENERATION 'went well'  trace=went well  model=gpt-4o  root, no parent
 
 #[test]
 fn an_agents_copy_of_the_usage_is_metadata_in_langfuse_and_stays_in_otlp() {
-    let (langfuse, otlp) = both(true, || {
+    let (langfuse, otlp) = both((true, true), || {
         info_span!(
             "agent",
             gen_ai.operation.name = "invoke_agent",

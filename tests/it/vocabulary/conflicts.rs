@@ -92,7 +92,7 @@ fn each_thing_is_taken_from_the_most_trusted_name() {
         &capture,
         r#"
 generation call  model=answered
-  params: {"llm.invocation_parameters":{"temperature":0.2,"seed":1},"temperature":0.3}
+  params: {"temperature":0.3,"seed":1}
   in:     convention
   out:    [{"content":"openinference"}]
   meta:   {"input":"plain","trace_input":"framework","traceloop.entity.input":"openllmetry","input.value":"openinference","traceloop.entity.output":"openllmetry","gen_ai.request.model":"asked","ai.settings.temperature":0.1}

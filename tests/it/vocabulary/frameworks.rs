@@ -89,7 +89,7 @@ agent invoke_agent goose
   out:    4
   meta:   {"gen_ai.agent.name":"goose","session.host":"h"}
   generation provider_generation  model=gpt-4o  status="done"
-    params: {"model_parameters_json":{"temperature":0.5}}
+    params: {"temperature":0.5}
     usage:  input=10 output=5 total=15
     cost:   input=0.5 output=0.25 total=0.75
     first:  220924801s
@@ -121,18 +121,23 @@ fn goose_and_its_forks_before() {
         span.record("input_tokens", 10);
         span.record("output_tokens", 5);
         drop(span);
-        drop(info_span!("load", model_config = r#"{"model_name":"gpt-4o"}"#));
+        drop(info_span!(
+            "load",
+            model_config = r#"{"model_name":"gpt-4o"}"#,
+            prompt = "p"
+        ));
     });
     shows(
         &capture,
         r#"
 generation complete  model=gpt-4o
-  params: {"model_config":{"model_name":"gpt-4o","temperature":0.5}}
+  params: {"model_name":"gpt-4o","temperature":0.5}
   usage:  input=10 output=5 total=15
   in:     2+2?
   out:    4
 span load
-  in:     {"model_config":{"model_name":"gpt-4o"}}
+  in:     p
+  meta:   {"model_config":{"model_name":"gpt-4o"}}
 "#,
     );
 }

@@ -1,7 +1,7 @@
 //! OpenTelemetry's GenAI conventions, in all generations of their names.
 
 use tracing::field::Empty;
-use tracing::info_span;
+use tracing::{info, info_span};
 use tracing_llm::SpanExt;
 use tracing_llm::testing::Capture;
 
@@ -220,6 +220,36 @@ span alone
 }
 
 #[test]
+fn messages_came_as_events_once() {
+    let capture = Capture::new();
+    capture.run(|| {
+        info_span!(
+            "chat",
+            gen_ai.operation.name = "chat",
+            gen_ai.system_instructions = "Be brief."
+        )
+        .in_scope(|| {
+            info!(name: "gen_ai.user.message", content = "2+2?");
+            info!(
+                event.name = "gen_ai.assistant.message",
+                content = "4",
+                role = "model"
+            );
+            info!("any other");
+            info!(name: "gen_ai.choice", index = 0, finish_reason = "stop", message = "{}");
+        });
+    });
+    shows(
+        &capture,
+        r#"
+generation chat
+  in:     [{"role":"system","content":"Be brief."},{"role":"user","content":"2+2?"},{"content":"4","role":"model"}]
+  out:    [{"role":"assistant","index":0,"finish_reason":"stop","message":"{}"}]
+"#,
+    );
+}
+
+#[test]
 fn every_operation_has_a_type() {
     let names = [
         "chat_streaming",
@@ -294,6 +324,17 @@ fn the_other_operations_have_their_content() {
             gen_ai.memory.query.text = "invoices",
             gen_ai.memory.records = r#"[{"content":"c"}]"#,
         ));
+        drop(info_span!(
+            "a tool that failed",
+            gen_ai.tool.name = "add",
+            gen_ai.tool.call.outcome = "error",
+            gen_ai.tool.error.type = "invalid_args",
+        ));
+        drop(info_span!(
+            "a tool that did not",
+            gen_ai.tool.name = "add",
+            gen_ai.tool.call.outcome = "success"
+        ));
         let tool = info_span!(
             "execute_tool",
             gen_ai.operation.name = "execute_tool",
@@ -314,6 +355,10 @@ retriever retrieval
 retriever search_memory
   in:     invoices
   out:    [{"content":"c"}]
+tool a tool that failed  ERROR  status="invalid_args"
+  meta:   {"gen_ai.tool.name":"add","gen_ai.tool.call.outcome":"error","gen_ai.tool.error.type":"invalid_args"}
+tool a tool that did not
+  meta:   {"gen_ai.tool.name":"add","gen_ai.tool.call.outcome":"success"}
 tool execute_tool  ERROR  status="timeout"
   in:     {"a":2}
   meta:   {"gen_ai.tool.name":"add","error.type":"timeout"}

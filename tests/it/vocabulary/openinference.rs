@@ -95,7 +95,7 @@ fn a_call_of_a_model_with_flat_messages() {
         &capture,
         r#"
 generation ChatCompletion  model=gpt-4o
-  params: {"llm.invocation_parameters":{"temperature":0.2,"stop":["."]}}
+  params: {"stop":["."],"temperature":0.2}
   usage:  input=40 output=15 total=120 input_cached_tokens=60 output_reasoning_tokens=5
   cost:   input=0.25 output=0.5 total=0.75
   in:     [{"role":"system","content":"Be brief."},{"role":"user","content":[{"type":"text","text":"What is this?"},{"type":"image","image":{"url":"https://x/y.png"}}]}]
