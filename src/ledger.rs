@@ -20,15 +20,23 @@ pub struct Ledger {
     open: u64,
     redacted: u64,
     unknown_types: u64,
+    late: u64,
 }
 
 impl Ledger {
-    pub(crate) fn new(accounts: Vec<Account>, open: u64, redacted: u64, unknown_types: u64) -> Self {
+    pub(crate) fn new(
+        accounts: Vec<Account>,
+        open: u64,
+        redacted: u64,
+        unknown_types: u64,
+        late: u64,
+    ) -> Self {
         Self {
             accounts,
             open,
             redacted,
             unknown_types,
+            late,
         }
     }
 
@@ -61,6 +69,13 @@ impl Ledger {
     pub fn unknown_types(&self) -> u64 {
         self.unknown_types
     }
+
+    /// How often something was said, by [`manual`](crate::manual), of an observation or a trace that had ended. It
+    /// changed nothing: what has ended is sent as it was.
+    #[must_use]
+    pub fn late(&self) -> u64 {
+        self.late
+    }
 }
 
 impl fmt::Display for Ledger {
@@ -74,6 +89,9 @@ impl fmt::Display for Ledger {
         }
         if self.unknown_types > 0 {
             write!(f, ", {} of an unknown type", self.unknown_types)?;
+        }
+        if self.late > 0 {
+            write!(f, ", {} said too late", self.late)?;
         }
         Ok(())
     }
@@ -330,10 +348,11 @@ mod tests {
         account.post(Posting::Refused(Loss::Full));
         account.post(Posting::Resent(2));
         account.post(Posting::Exported(1));
-        let ledger = Ledger::new(vec![account], 4, 1, 2);
+        let ledger = Ledger::new(vec![account], 4, 1, 2, 3);
         assert_eq!(
             ledger.to_string(),
-            "otlp: 3 offered = 1 exported + 0 failed + 1 dropped + 1 queued, 2 sent again\n4 open, 1 redacted, 2 of an unknown type"
+            "otlp: 3 offered = 1 exported + 0 failed + 1 dropped + 1 queued, 2 sent again\n\
+             4 open, 1 redacted, 2 of an unknown type, 3 said too late"
         );
         assert_eq!(ledger.lane("otlp").map(Account::dropped_full), Some(1));
         assert!(ledger.lane("langfuse").is_none());

@@ -4,12 +4,13 @@
 //!
 //! [`init()`], [`layer()`] and [`builder()`] set up; [`current()`], [`SpanExt::observation`] and [`Observe::observe`]
 //! describe what is open; [`Guard`] and [`Pipeline`] flush, shut down and tell what became of everything;
-//! [`testing`] shows it offline; [`export`] is the seam to a destination of one's own.
+//! [`manual`] makes observations without `tracing`; [`testing`] shows it offline; [`export`] is the seam to a destination of one's own.
 
 mod builder;
 mod clock;
 pub mod console;
 mod debug_text;
+mod describe;
 mod diag;
 mod env;
 mod error;
@@ -20,6 +21,7 @@ mod id;
 mod langfuse;
 mod layer;
 mod ledger;
+pub mod manual;
 mod model;
 mod otlp;
 mod pipeline;

@@ -1,6 +1,5 @@
 //! What all callbacks share, and how they find their observation.
 
-use std::cell::Cell;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,8 +14,8 @@ use crate::id::Ids;
 use crate::layer::Settings;
 use crate::layer::open::{Birth, Finished, OpenObservation};
 use crate::layer::roles::{self, Callsites};
-use crate::model::{Callsite, Fields, Lanes, Severity, TraceAttributes};
-use crate::sink::Sink;
+use crate::model::{Callsite, Lanes, Severity, TraceAttributes};
+use crate::sink::{Sink, Source};
 
 /// What all callbacks share.
 pub(crate) struct Core {
@@ -41,14 +40,13 @@ pub(crate) struct Core {
 impl Core {
     pub(super) fn new(settings: Settings) -> Self {
         let Settings {
-            sink,
-            clock,
-            ids,
+            source,
             diagnostics,
             level,
             plain_names,
             error_events,
         } = settings;
+        let Source { sink, clock, ids } = source;
         let lanes = sink.lanes();
         let infrastructure = Callsite {
             hidden: true,
@@ -194,22 +192,6 @@ impl Core {
             }
         }
         self.sink.finish(finished.recorded);
-    }
-}
-
-/// Lends a buffer of this thread. Taken out, never borrowed: a user's `Debug` that logs finds an empty cell.
-pub(super) fn with_scratch(act: impl FnOnce(&mut Fields)) {
-    thread_local! {
-        static SCRATCH: Cell<Option<Fields>> = const { Cell::new(None) };
-    }
-    /// A buffer that one huge value has blown up is not kept.
-    const KEEP: usize = 64 * 1024;
-
-    let mut scratch = SCRATCH.try_with(Cell::take).ok().flatten().unwrap_or_default();
-    act(&mut scratch);
-    scratch.clear();
-    if scratch.capacity() <= KEEP {
-        let _ = SCRATCH.try_with(|cell| cell.set(Some(scratch)));
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::mem;
 use std::ops::RangeFrom;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tokio::sync::mpsc::UnboundedSender;
@@ -31,6 +31,7 @@ pub(crate) struct Queue {
     bounds: Bounds,
     /// Signed, since what nobody opened may be finished.
     open: AtomicI64,
+    late: AtomicU64,
     /// Something began or ended before the shutdown.
     seen: AtomicBool,
     /// Since the shutdown: what to say when nothing had been seen before it.
@@ -102,6 +103,7 @@ impl Queue {
             state: Mutex::new(state),
             bounds,
             open: AtomicI64::new(0),
+            late: AtomicU64::new(0),
             seen: AtomicBool::new(false),
             closed: OnceLock::new(),
             said_closed: AtomicBool::new(false),
@@ -123,6 +125,7 @@ impl Queue {
             u64::try_from(open).unwrap_or(0),
             state.redacted,
             state.unknown_types,
+            self.late.load(Ordering::Relaxed),
         )
     }
 
@@ -291,6 +294,10 @@ impl Sink for Queue {
         let weight = buffer.capacity() + size_of::<Fields>();
         spares.bytes = spares.bytes.saturating_sub(weight);
         buffer
+    }
+
+    fn late(&self) {
+        self.late.fetch_add(1, Ordering::Relaxed);
     }
 }
 

@@ -161,7 +161,7 @@ mod tests {
     #[test]
     fn one_line_says_what_arrived() {
         let sent = |name| account(name, 3, &[Posting::Exported(3)]);
-        let ledger = Ledger::new(vec![sent("langfuse"), sent("otlp")], 0, 0, 0);
+        let ledger = Ledger::new(vec![sent("langfuse"), sent("otlp")], 0, 0, 0, 0);
         let report = FlushReport::new(&ledger, |_, account| account.queued());
         assert_eq!(report.to_string(), "langfuse 3 sent · otlp 3 sent · 0 lost");
         assert!(report.is_complete());
@@ -175,6 +175,7 @@ mod tests {
                 account("langfuse", 6, &failed),
                 account("otlp", 6, &[Posting::Exported(6)]),
             ],
+            0,
             0,
             0,
             0,
