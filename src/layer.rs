@@ -146,7 +146,8 @@ where
                 .say("a second tracing-llm layer in one subscriber observes nothing; add lanes to the first");
             return;
         }
-        let open = OpenObservation::new(core.birth(span.parent()), callsite, fields);
+        let birth = core.birth(span.parent(), attributes.is_contextual());
+        let open = OpenObservation::new(birth, callsite, fields);
         if !open.lanes().is_empty() {
             core.sink.open();
         }

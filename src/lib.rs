@@ -6,6 +6,7 @@
 //! describe what is open; [`Guard`] and [`Pipeline`] flush, shut down and tell what became of everything;
 //! [`manual`] makes observations without `tracing`; [`testing`] shows it offline; [`export`] is the seam to a destination of one's own.
 
+mod above;
 mod builder;
 mod clock;
 pub mod console;

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::above::ByHand;
 use crate::clock::{MonotonicNanos, UnixNanos};
 use crate::field::{Role, Trust};
 use crate::id::TraceId;
@@ -20,19 +21,39 @@ pub(crate) struct TraceState {
     /// How often an attribute was set on a span that already lived. A span that closes and finds the count of its
     /// birth needs not look at its ancestors.
     changes: AtomicU64,
+    /// The observation made by hand that all of it stands below.
+    above: Option<Arc<dyn ByHand>>,
     /// The name of the first topmost observation: the trace's where nothing names it.
     name: Mutex<Option<Arc<str>>>,
 }
 
 impl TraceState {
-    pub(crate) fn new(core: Arc<Core>, id: TraceId) -> Self {
-        let offset = core.clock.offset();
+    /// A new trace, or a part of the one that an observation made by hand stands in.
+    pub(crate) fn new(core: Arc<Core>, above: Option<Arc<dyn ByHand>>) -> Self {
+        let above = above.filter(|above| core.goes_to(above.sink()));
         Self {
-            core,
-            id,
-            offset,
+            id: above
+                .as_ref()
+                .map_or_else(|| core.ids.trace(), |above| above.trace_id()),
+            offset: above
+                .as_ref()
+                .map_or_else(|| core.clock.offset(), |above| above.offset()),
             changes: AtomicU64::new(0),
-            name: Mutex::new(None),
+            name: Mutex::new(above.as_ref().map(|above| above.trace_name())),
+            above,
+            core,
+        }
+    }
+
+    pub(crate) fn above(&self) -> Option<&Arc<dyn ByHand>> {
+        self.above.as_ref()
+    }
+
+    /// What holds for the topmost spans.
+    pub(crate) fn attributes(&self) -> Arc<TraceAttributes> {
+        match &self.above {
+            Some(above) => above.attributes(),
+            None => Arc::clone(&self.core.nothing),
         }
     }
 
@@ -45,7 +66,8 @@ impl TraceState {
     }
 
     pub(crate) fn changes(&self) -> u64 {
-        self.changes.load(Ordering::Acquire)
+        let above = self.above.as_ref().map_or(0, |above| above.changes());
+        self.changes.load(Ordering::Acquire).wrapping_add(above)
     }
 
     pub(crate) fn changed(&self) {

@@ -5,12 +5,13 @@ use std::thread;
 
 use smallvec::SmallVec;
 
+use crate::above::ByHand;
 use crate::clock::UnixNanos;
 use crate::describe::with_scratch;
 use crate::field::{Role, Trust};
-use crate::id::SpanId;
+use crate::id::{SpanId, TraceId};
 use crate::manual::trace::State;
-use crate::model::{Fields, Head, Key, Kind, Lanes, Level, Parents, Recorded};
+use crate::model::{Fields, Head, Key, Kind, Lanes, Level, Parents, Recorded, TraceAttributes};
 use crate::sink;
 
 /// One observation, while handles to it live.
@@ -88,11 +89,6 @@ impl Work {
         })
     }
 
-    /// The parents of what begins below it.
-    pub(super) fn below(&self) -> Parents {
-        Parents::below(self.id, self.shown, &self.parents, self.trace.lanes)
-    }
-
     /// Values said of it; what writes them runs before anything is locked.
     pub(super) fn write(&self, write: impl FnOnce(&mut Fields)) {
         if self.is_shown() {
@@ -163,6 +159,36 @@ impl Work {
 
     fn lock(&self) -> MutexGuard<'_, Option<Draft>> {
         self.draft.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl ByHand for Work {
+    fn sink(&self) -> *const () {
+        Arc::as_ptr(&self.trace.source.sink).cast()
+    }
+
+    fn trace_id(&self) -> TraceId {
+        self.trace.id
+    }
+
+    fn trace_name(&self) -> Arc<str> {
+        Arc::clone(&self.trace.name)
+    }
+
+    fn offset(&self) -> u64 {
+        self.trace.offset
+    }
+
+    fn parents(&self) -> Parents {
+        Parents::below(self.id, self.shown, &self.parents, self.trace.lanes)
+    }
+
+    fn attributes(&self) -> Arc<TraceAttributes> {
+        self.trace.attributes()
+    }
+
+    fn changes(&self) -> u64 {
+        self.trace.changes()
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::SystemTime;
 
 use serde::Serialize;
 
+use crate::above;
 use crate::clock::unix_nanos;
 use crate::describe::{self, json, serialized};
 use crate::field::Role;
@@ -34,6 +35,28 @@ impl Handle {
     /// An observation of any type below it, about to begin; also when this one has ended.
     pub fn observation(&self, kind: Kind, name: impl Into<String>) -> Start {
         Start::new(&self.0, kind, name.into())
+    }
+
+    /// Runs code with this observation above it: the spans of `tracing` that begin meanwhile on this thread, and have no
+    /// recorded span above them, are its children and of its trace. What is set on the trace here holds for them, too;
+    /// what their fields or [`current()`](crate::current()) say of it holds for them and what is below them.
+    ///
+    /// The layer must be this pipeline's. A span given to a future takes the future below, on whatever thread it runs:
+    ///
+    /// ```
+    /// # fn main() -> Result<(), tracing_llm::Error> {
+    /// # let (_layer, llm) = tracing_llm::builder().build()?;
+    /// use tracing::{Instrument, info_span};
+    ///
+    /// let root = llm.trace("job").start();
+    /// let span = root.in_scope(|| info_span!("work"));
+    /// let future = async { /* its spans are below `work` */ }.instrument(span);
+    /// # drop(future);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn in_scope<T>(&self, code: impl FnOnce() -> T) -> T {
+        above::within(Arc::clone(&self.0) as _, code)
     }
 
     /// What went in. The root's is the trace's.

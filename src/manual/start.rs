@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use crate::above::ByHand as _;
 use crate::clock::unix_nanos;
 use crate::field::Role;
 use crate::id::{SpanId, TraceId};
@@ -105,7 +106,7 @@ impl Start {
             name,
             kind,
             id: None,
-            parents: above.below(),
+            parents: above.parents(),
             time: None,
         };
         Self {

@@ -23,7 +23,7 @@ pub(super) struct State {
     pub(super) callsite: Arc<Callsite>,
     pub(super) lanes: Lanes,
     /// What turns the monotonic clock into the time of day; taken once.
-    offset: u64,
+    pub(super) offset: u64,
     attributes: Mutex<Arc<TraceAttributes>>,
     changes: AtomicU64,
     open: AtomicUsize,
@@ -63,6 +63,11 @@ impl State {
         let mut attributes = self.attributes.lock().unwrap_or_else(PoisonError::into_inner);
         set(Arc::make_mut(&mut attributes));
         self.changes.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// How often something was set; counted after it was.
+    pub(super) fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Acquire)
     }
 
     pub(super) fn begun(&self) {

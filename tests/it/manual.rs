@@ -1,12 +1,16 @@
 //! Traces made by hand: what they show, when it is sent, and that they are one path with `tracing`'s.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
+use tracing::{info_span, instrument};
 use tracing_llm::manual::Handle;
 use tracing_llm::testing::Capture;
-use tracing_llm::{Cost, Guard, Kind, Langfuse, Level, LlmLayer, Otlp, Pipeline, SpanId, TraceId, Usage};
+use tracing_llm::{
+    Cost, Guard, Kind, Langfuse, Level, LlmLayer, Otlp, Pipeline, SpanId, TraceId, Usage, current,
+};
 
 use crate::support::facts;
 use crate::support::receiver::Receiver;
@@ -328,4 +332,80 @@ fn without_a_destination_nothing_is_kept() {
     assert_eq!(llm.ledger().open(), 0);
     root.end();
     assert_eq!(llm.flush_blocking(Duration::ZERO).to_string(), "no destination");
+}
+
+#[test]
+fn spans_of_tracing_stand_below_it_while_its_scope_runs() {
+    #[instrument(ret)]
+    fn answer(question: &str) -> String {
+        info_span!("search").in_scope(|| {
+            current().output("found");
+        });
+        question.to_uppercase()
+    }
+    let capture = Capture::new();
+    capture.run(|| {
+        let root = capture.trace("job").id("job-1").start();
+        root.trace().user("u");
+        let step = root.observation(Kind::Chain, "step").start();
+        let kept = step.in_scope(|| {
+            answer("why");
+            info_span!(parent: None, "alone");
+            info_span!("kept", user_id = "an argument")
+        });
+        // Set while a span below is open; and below its own parent whatever the scope is.
+        root.trace().session("s");
+        root.in_scope(|| kept.in_scope(|| info_span!("below kept")));
+        drop(kept);
+        drop(info_span!("outside"));
+        step.end();
+        root.end();
+    });
+    shows(
+        &capture,
+        r#"
+span alone
+span outside
+span job
+  trace:  user=u session=s given_trace_id="job-1"
+  chain step
+    span answer
+      trace:  user=u given_trace_id="job-1"
+      in:     {"question":"why"}
+      out:    WHY
+      meta:   {"question":"why"}
+      span search
+        out:    found
+    span kept
+      in:     {"user_id":"an argument"}
+      meta:   {"user_id":"an argument"}
+      span below kept
+"#,
+    );
+    assert_eq!(capture.find("search").unwrap().trace_name(), Some("job"));
+    let job = capture.find("job").unwrap();
+    let of_the_job = |name: &str| {
+        let one = capture.find(name).unwrap();
+        (one.trace_id() == job.trace_id(), one.session().map(str::to_owned))
+    };
+    assert_eq!(of_the_job("search"), (true, None));
+    assert_eq!(of_the_job("below kept"), (true, Some("s".into())));
+    assert_eq!(of_the_job("kept"), (true, Some("s".into())));
+    assert!(!of_the_job("alone").0 && !of_the_job("outside").0);
+}
+
+#[test]
+fn a_scope_ends_with_a_panic_and_holds_for_its_own_pipeline_only() {
+    let (ours, theirs) = (Capture::new(), Capture::new());
+    let root = ours.trace("job").start();
+    let broken = catch_unwind(AssertUnwindSafe(|| root.in_scope(|| panic!("theirs"))));
+    assert!(broken.is_err());
+    ours.run(|| drop(info_span!("after")));
+    theirs.run(|| root.in_scope(|| drop(info_span!("of another pipeline"))));
+    root.end();
+    assert_ne!(
+        ours.find("after").unwrap().trace_id(),
+        ours.find("job").unwrap().trace_id()
+    );
+    shows(&theirs, "\nspan of another pipeline\n");
 }
