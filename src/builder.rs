@@ -1,6 +1,7 @@
 //! Wires the rooms together: destinations, the pipeline, the layer.
 
 mod destination;
+mod manual;
 mod plan;
 
 use std::fmt;
@@ -13,12 +14,10 @@ use tracing_subscriber::layer::{Filter, SubscriberExt};
 
 pub use destination::{Langfuse, Otlp};
 
-use crate::clock::Clock;
 use crate::diag::Diagnostics;
 use crate::env::Variables;
 use crate::error::{Error, Kind};
 use crate::export::{Exporter, Scope};
-use crate::id::Ids;
 use crate::layer::{LlmLayer, Settings};
 use crate::model::Value;
 use crate::pipeline::{self, Guard, Pipeline};
@@ -266,14 +265,12 @@ impl Builder {
         let (plain_names, error_events) = (self.plain_names, self.error_events);
         let lanes = plan::lanes(self)?;
         let observes = !lanes.is_empty();
-        let (sink, guard) = pipeline::start(&settings, lanes, diagnostics.clone())?;
+        let guard = pipeline::start(&settings, lanes, diagnostics.clone())?;
         if !observes {
             return Ok((LlmLayer::disabled(level), guard));
         }
         let layer = LlmLayer::new(Settings {
-            sink,
-            clock: Clock::system(),
-            ids: Ids::Random,
+            source: guard.source().clone(),
             diagnostics,
             level,
             plain_names,

@@ -35,13 +35,15 @@ impl Clock {
     /// spans then keep their order and their lengths through every step of the wall clock.
     pub(crate) fn offset(&self) -> u64 {
         match self {
-            Self::System { .. } => {
-                let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-                nanos(now).wrapping_sub(self.monotonic())
-            }
+            Self::System { .. } => unix_nanos(SystemTime::now()).wrapping_sub(self.monotonic()),
             Self::Manual(_) => 0,
         }
     }
+}
+
+/// A time of day as on every wire; one before 1970 is the beginning of 1970.
+pub(crate) fn unix_nanos(time: SystemTime) -> UnixNanos {
+    nanos(time.duration_since(UNIX_EPOCH).unwrap_or_default())
 }
 
 fn nanos(duration: Duration) -> u64 {

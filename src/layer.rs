@@ -26,20 +26,17 @@ use tracing_subscriber::registry::{LookupSpan, Registry};
 pub use current::{ObservationHandle, SpanExt, TraceHandle, current};
 pub use stream::{Observe, Observed};
 
-use crate::clock::Clock;
+use crate::describe::with_scratch;
 use crate::diag::Diagnostics;
-use crate::id::Ids;
 use crate::layer::open::OpenObservation;
-use crate::layer::shared::{Core, with_scratch};
+use crate::layer::shared::Core;
 use crate::layer::visit::Visitor;
 use crate::model::Link;
-use crate::sink::{Sink, is_ours};
+use crate::sink::{Source, is_ours};
 
 /// What the layer needs to observe.
 pub(crate) struct Settings {
-    pub(crate) sink: Arc<dyn Sink>,
-    pub(crate) clock: Clock,
-    pub(crate) ids: Ids,
+    pub(crate) source: Source,
     pub(crate) diagnostics: Diagnostics,
     /// The least grave spans and events that are recorded.
     pub(crate) level: tracing::Level,
@@ -149,7 +146,8 @@ where
                 .say("a second tracing-llm layer in one subscriber observes nothing; add lanes to the first");
             return;
         }
-        let open = OpenObservation::new(core.birth(span.parent()), callsite, fields);
+        let birth = core.birth(span.parent(), attributes.is_contextual());
+        let open = OpenObservation::new(birth, callsite, fields);
         if !open.lanes().is_empty() {
             core.sink.open();
         }

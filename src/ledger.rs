@@ -16,30 +16,15 @@ use std::sync::Arc;
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 #[non_exhaustive]
 pub struct Ledger {
-    accounts: Vec<Account>,
-    open: u64,
-    redacted: u64,
-    unpriced: u64,
-    unknown_types: u64,
+    pub(crate) accounts: Vec<Account>,
+    pub(crate) open: u64,
+    pub(crate) redacted: u64,
+    pub(crate) unpriced: u64,
+    pub(crate) unknown_types: u64,
+    pub(crate) late: u64,
 }
 
 impl Ledger {
-    pub(crate) fn new(
-        accounts: Vec<Account>,
-        open: u64,
-        redacted: u64,
-        unpriced: u64,
-        unknown_types: u64,
-    ) -> Self {
-        Self {
-            accounts,
-            open,
-            redacted,
-            unpriced,
-            unknown_types,
-        }
-    }
-
     /// One account for each destination, in the order in which they were opened.
     #[must_use]
     pub fn lanes(&self) -> &[Account] {
@@ -76,6 +61,13 @@ impl Ledger {
     pub fn unknown_types(&self) -> u64 {
         self.unknown_types
     }
+
+    /// How often something was said, by [`manual`](crate::manual), of an observation or a trace that had ended. It
+    /// changed nothing: what has ended is sent as it was.
+    #[must_use]
+    pub fn late(&self) -> u64 {
+        self.late
+    }
 }
 
 impl fmt::Display for Ledger {
@@ -92,6 +84,9 @@ impl fmt::Display for Ledger {
         }
         if self.unknown_types > 0 {
             write!(f, ", {} of an unknown type", self.unknown_types)?;
+        }
+        if self.late > 0 {
+            write!(f, ", {} said too late", self.late)?;
         }
         Ok(())
     }
@@ -348,10 +343,18 @@ mod tests {
         account.post(Posting::Refused(Loss::Full));
         account.post(Posting::Resent(2));
         account.post(Posting::Exported(1));
-        let ledger = Ledger::new(vec![account], 4, 1, 3, 2);
+        let ledger = Ledger {
+            accounts: vec![account],
+            open: 4,
+            redacted: 1,
+            unpriced: 3,
+            unknown_types: 2,
+            late: 5,
+        };
         assert_eq!(
             ledger.to_string(),
-            "otlp: 3 offered = 1 exported + 0 failed + 1 dropped + 1 queued, 2 sent again\n4 open, 1 redacted, 3 without a price, 2 of an unknown type"
+            "otlp: 3 offered = 1 exported + 0 failed + 1 dropped + 1 queued, 2 sent again\n\
+             4 open, 1 redacted, 3 without a price, 2 of an unknown type, 5 said too late"
         );
         assert_eq!(ledger.lane("otlp").map(Account::dropped_full), Some(1));
         assert!(ledger.lane("langfuse").is_none());

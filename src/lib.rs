@@ -4,12 +4,15 @@
 //!
 //! [`init()`], [`layer()`] and [`builder()`] set up; [`current()`], [`SpanExt::observation`] and [`Observe::observe`]
 //! describe what is open; [`Guard`] and [`Pipeline`] flush, shut down and tell what became of everything;
-//! [`PriceTable`] is what you pay; [`testing`] shows it offline; [`export`] is the seam to a destination of one's own.
+//! [`PriceTable`] is what you pay; [`manual`] makes observations without `tracing`; [`testing`] shows it offline;
+//! [`export`] is the seam to a destination of one's own.
 
+mod above;
 mod builder;
 mod clock;
 pub mod console;
 mod debug_text;
+mod describe;
 mod diag;
 mod env;
 mod error;
@@ -20,6 +23,7 @@ mod id;
 mod langfuse;
 mod layer;
 mod ledger;
+pub mod manual;
 mod model;
 mod otlp;
 mod pipeline;

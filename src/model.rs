@@ -14,6 +14,8 @@ mod usage;
 mod value;
 
 pub(crate) use callsite::{Callsite, CallsiteField, Severity};
+#[cfg(test)]
+pub(crate) use fields::GARBAGE_LIMIT;
 pub(crate) use fields::{Entry, Fields, Head, Key, TextForm, cut};
 pub use kind::{Kind, Level};
 pub(crate) use lanes::{Lane, Lanes, Parents};

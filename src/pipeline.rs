@@ -22,6 +22,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::mpsc::unbounded_channel;
 use tokio::sync::oneshot;
 
+use crate::clock::Clock;
 use crate::diag::Diagnostics;
 use crate::error::{Error, Kind};
 use crate::export::{Exporter, Scope};
@@ -29,7 +30,7 @@ use crate::id::Ids;
 use crate::ledger::{Account, Ledger};
 use crate::model::Lanes;
 use crate::process::Prices;
-use crate::sink;
+use crate::sink::{self, Source};
 
 use self::backoff::Backoff;
 use self::lane::{Lane, Plan};
@@ -44,6 +45,7 @@ use self::worker::Worker;
 #[derive(Clone)]
 pub struct Pipeline {
     queue: Arc<Queue>,
+    source: Source,
     flush_deadline: Duration,
 }
 
@@ -89,12 +91,12 @@ pub(crate) struct LaneSpec {
     pub(crate) timeout: Duration,
 }
 
-/// Starts the worker with its lanes. What comes back first is where the layer puts what has ended.
+/// Starts the worker with its lanes.
 pub(crate) fn start(
     settings: &Settings,
     lanes: Vec<LaneSpec>,
     diagnostics: Diagnostics,
-) -> Result<(Arc<Queue>, Guard), Error> {
+) -> Result<Guard, Error> {
     if lanes.len() > Lanes::MAX {
         let message = format!("{} destinations, but there can be {}", lanes.len(), Lanes::MAX);
         return Err(Error::new(Kind::InvalidValue, message));
@@ -115,10 +117,15 @@ pub(crate) fn start(
     let worker = Worker::new(queue.clone(), inbox, posts, settings.prices.clone(), diagnostics);
     spawn(worker)?;
     let pipeline = Pipeline {
-        queue: queue.clone(),
+        source: Source {
+            sink: queue.clone(),
+            clock: Clock::system(),
+            ids: Ids::Random,
+        },
+        queue,
         flush_deadline: settings.flush_deadline,
     };
-    Ok((queue, Guard { pipeline }))
+    Ok(Guard { pipeline })
 }
 
 impl Pipeline {
@@ -162,6 +169,11 @@ impl Pipeline {
     #[must_use]
     pub fn ledger(&self) -> Ledger {
         self.queue.ledger()
+    }
+
+    /// Where who observes puts what has ended, and the clock and the ids that all of them share.
+    pub(crate) fn source(&self) -> &Source {
+        &self.source
     }
 
     async fn settle(&self, wait: Duration, stop: Option<&'static str>) -> FlushReport {

@@ -2,6 +2,7 @@
 //!
 //! Which field counts is decided on the whole span: a plain name is weak and may be a mere argument.
 
+mod attributes;
 mod content;
 mod messages;
 mod model;
@@ -12,6 +13,8 @@ mod usage;
 use std::borrow::Cow;
 
 use serde::de::IgnoredAny;
+
+pub(crate) use attributes::set_attribute;
 
 use crate::debug_text;
 use crate::field::{Role, Trust};

@@ -1,7 +1,11 @@
 //! The seam between who observes and who delivers: where finished observations go, and whom they are shown to.
 
 use std::cell::Cell;
+use std::fmt;
+use std::sync::Arc;
 
+use crate::clock::Clock;
+use crate::id::Ids;
 use crate::model::{Callsite, Fields, Lanes, Recorded};
 
 /// Takes finished observations. Never blocks, never panics.
@@ -21,6 +25,23 @@ pub(crate) trait Sink: Send + Sync + 'static {
 
     /// A buffer to record into, empty, perhaps used before.
     fn buffer(&self) -> Fields;
+
+    /// Something was said of an observation, or of a trace, that had ended: counted, and without effect.
+    fn late(&self);
+}
+
+/// What whoever observes has from the pipeline.
+#[derive(Clone)]
+pub(crate) struct Source {
+    pub(crate) sink: Arc<dyn Sink>,
+    pub(crate) clock: Clock,
+    pub(crate) ids: Ids,
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Source").finish_non_exhaustive()
+    }
 }
 
 thread_local! {

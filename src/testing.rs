@@ -34,10 +34,11 @@ use crate::diag::Diagnostics;
 use crate::error::Error;
 use crate::id::Ids;
 use crate::layer::{LlmLayer, Settings};
+use crate::manual::StartTrace;
 use crate::model::{Callsite, Fields, Lane, Lanes, Observation, Recorded, Shared};
 use crate::process::{Masker, PriceTable, Prices};
 use crate::read::Reader;
-use crate::sink::Sink;
+use crate::sink::{Sink, Source};
 
 /// Everything that is recorded, infrastructure too: what OTLP shows.
 const EVERYTHING: Lane = 0;
@@ -103,14 +104,25 @@ impl Capture {
     pub fn layer(&self) -> LlmLayer {
         let said = Arc::clone(&self.memory);
         LlmLayer::new(Settings {
-            sink: Arc::clone(&self.memory) as _,
-            clock: Clock::Manual(self.clock.clone()),
-            ids: self.ids.clone(),
+            source: self.source(),
             diagnostics: Diagnostics::new(move |line| lock(&said.said).push(line.to_owned())),
             level: self.level,
             plain_names: self.plain_names,
             error_events: self.error_events,
         })
+    }
+
+    /// A trace made by hand, as [`Pipeline::trace`](crate::Pipeline::trace) makes one.
+    pub fn trace(&self, name: impl Into<String>) -> StartTrace {
+        StartTrace::new(self.source(), name.into())
+    }
+
+    fn source(&self) -> Source {
+        Source {
+            sink: Arc::clone(&self.memory) as _,
+            clock: Clock::Manual(self.clock.clone()),
+            ids: self.ids.clone(),
+        }
     }
 
     /// Runs code on this thread with the layer around it.
@@ -209,6 +221,8 @@ impl Sink for Memory {
     fn buffer(&self) -> Fields {
         Fields::default()
     }
+
+    fn late(&self) {}
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

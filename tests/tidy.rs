@@ -19,7 +19,10 @@ const FLOORS: [(u8, &str); 6] = [
     (4, "langfuse"),
     (3, "layer manual pipeline otlp opentelemetry console prometheus"),
     // Seams: one trait, or one shared thing, each.
-    (2, "read sample process export sink ledger diag http"),
+    (
+        2,
+        "read sample process export sink ledger diag http describe above",
+    ),
     (1, "model"),
     (0, "id clock error env debug_text field"),
 ];

@@ -1,19 +1,17 @@
 //! The chainable handle to an open observation.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde::Serialize;
 use tracing::{Dispatch, Span, dispatcher, span};
 use tracing_subscriber::registry::{LookupSpan, Registry, SpanRef};
 
+use crate::describe::{self, json, serialized, with_scratch};
 use crate::field::Role;
 use crate::id::{SpanId, TraceId};
 use crate::layer::open::OpenObservation;
-use crate::layer::shared::with_scratch;
-use crate::layer::trace;
-use crate::layer::visit::calmly;
 use crate::model::{Cost, Fields, Head, Key, Kind, Level, TraceAttributes, Usage, ValueRef};
+use crate::read;
 
 /// The nearest recorded observation around the caller, also from inside a span that the layer does not record.
 ///
@@ -135,34 +133,13 @@ impl ObservationHandle {
 
     /// The tokens of the call. It counts on an observation of any type.
     pub fn usage(&self, usage: Usage) -> &Self {
-        self.write(|fields| {
-            for (bucket, tokens) in usage.into_buckets() {
-                let key = match bucket {
-                    Cow::Borrowed(name) => Key::Known(name),
-                    Cow::Owned(name) => fields.name(&name),
-                };
-                fields.u64(Head::handle(key, Role::Usage), tokens);
-            }
-        })
+        self.write(|fields| describe::usage(fields, usage))
     }
 
     /// The cost of the call in US dollars: a number is the total. It counts on an observation of any type.
     pub fn cost(&self, cost: impl Into<Cost>) -> &Self {
-        let cost = cost.into().with_total();
-        self.write(|fields| {
-            if let Some(total) = cost.get("total") {
-                fields.f64(Head::handle(Key::Known("cost"), Role::Cost), total);
-            }
-            if cost.parts().count() > 1 {
-                let mut object = serde_json::Map::new();
-                object.extend(
-                    cost.parts()
-                        .map(|(part, dollars)| (part.to_owned(), dollars.into())),
-                );
-                let text = serde_json::Value::Object(object).to_string();
-                fields.json(Head::handle(Key::Known("cost_details"), Role::CostDetails), &text);
-            }
-        })
+        let cost = cost.into();
+        self.write(|fields| describe::cost(fields, cost))
     }
 
     /// Metadata of this observation; the trace's is [`trace()`](Self::trace)[`.metadata()`](TraceHandle::metadata).
@@ -196,13 +173,8 @@ impl ObservationHandle {
 
     /// The prompt version in Langfuse that this generation used. Langfuse links generations only.
     pub fn prompt(&self, name: impl AsRef<str>, version: u32) -> &Self {
-        self.text(Key::Known("prompt.name"), Role::PromptName, name.as_ref());
-        self.write(|fields| {
-            fields.u64(
-                Head::handle(Key::Known("prompt.version"), Role::PromptVersion),
-                version.into(),
-            );
-        })
+        let name = name.as_ref();
+        self.write(|fields| describe::prompt(fields, name, version))
     }
 
     /// The first token has come, now. Only the first call counts.
@@ -339,7 +311,7 @@ impl TraceHandle {
         };
         let (key, value) = (key.as_ref(), fields.value(entry));
         self.set(Role::TraceMetadata, |attributes| {
-            trace::set(attributes, Role::TraceMetadata, key, value);
+            read::set_attribute(attributes, Role::TraceMetadata, key, value);
         })
     }
 
@@ -371,7 +343,7 @@ impl TraceHandle {
 
     fn text(&self, role: Role, text: &str) -> &Self {
         self.set(role, |attributes| {
-            trace::set(attributes, role, "", ValueRef::Text(text));
+            read::set_attribute(attributes, role, "", ValueRef::Text(text));
         })
     }
 
@@ -380,30 +352,5 @@ impl TraceHandle {
             top.with(|open| open.set_attribute(role, set));
         }
         self
-    }
-}
-
-/// The user's `Serialize`, which runs before anything is locked. One that fails or panics says nothing.
-fn json(value: &impl Serialize) -> Option<String> {
-    calmly(|| serde_json::to_string(value))?.ok()
-}
-
-/// Writes what `serde_json` made of a value: text as text, numbers and booleans with their type, nothing for null.
-fn serialized(fields: &mut Fields, head: Head, json: &str) {
-    match json.as_bytes().first() {
-        Some(b'"') => {
-            if let Ok(text) = serde_json::from_str::<Cow<'_, str>>(json) {
-                fields.str(head, &text);
-            }
-        }
-        Some(b'{' | b'[') => fields.json(head, json),
-        Some(b't' | b'f') => fields.bool(head, json == "true"),
-        Some(b'n') | None => {}
-        Some(_) => match (json.parse::<i64>(), json.parse::<u64>(), json.parse::<f64>()) {
-            (Ok(number), ..) => fields.i64(head, number),
-            (_, Ok(number), _) => fields.u64(head, number),
-            (.., Ok(number)) if json.contains(['.', 'e']) => fields.f64(head, number),
-            _ => fields.json(head, json),
-        },
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+use crate::above::ByHand;
 use crate::clock::MonotonicNanos;
 use crate::field::{Role, Trust};
 use crate::id::SpanId;
@@ -68,16 +69,18 @@ pub(crate) struct Birth {
 }
 
 impl Birth {
-    /// A span with nothing recorded above it starts a trace.
-    pub(crate) fn root(core: &Arc<Core>) -> Self {
-        let trace = Arc::new(TraceState::new(Arc::clone(core), core.ids.trace()));
-        let inherited = Arc::clone(&core.nothing);
+    /// A span with nothing recorded above it starts a trace, or stands below an observation made by hand.
+    pub(crate) fn root(core: &Arc<Core>, above: Option<Arc<dyn ByHand>>) -> Self {
+        let trace = Arc::new(TraceState::new(Arc::clone(core), above));
+        let above = trace.above();
+        // The count first: a change that comes between the two is worked out once more.
+        let seen = trace.changes();
         Self {
+            parents: above.map(|above| above.parents()).unwrap_or_default(),
+            shown_above: above.is_some(),
+            inherited: trace.attributes(),
+            seen,
             trace,
-            parents: Parents::default(),
-            shown_above: false,
-            inherited,
-            seen: 0,
         }
     }
 }

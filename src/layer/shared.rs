@@ -1,7 +1,7 @@
 //! What all callbacks share, and how they find their observation.
 
-use std::cell::Cell;
 use std::fmt;
+use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -9,14 +9,15 @@ use smallvec::SmallVec;
 use tracing::Metadata;
 use tracing_subscriber::registry::{LookupSpan, SpanRef};
 
+use crate::above;
 use crate::clock::Clock;
 use crate::diag::Diagnostics;
 use crate::id::Ids;
 use crate::layer::Settings;
 use crate::layer::open::{Birth, Finished, OpenObservation};
 use crate::layer::roles::{self, Callsites};
-use crate::model::{Callsite, Fields, Lanes, Severity, TraceAttributes};
-use crate::sink::Sink;
+use crate::model::{Callsite, Lanes, Severity, TraceAttributes};
+use crate::sink::{Sink, Source};
 
 /// What all callbacks share.
 pub(crate) struct Core {
@@ -41,14 +42,13 @@ pub(crate) struct Core {
 impl Core {
     pub(super) fn new(settings: Settings) -> Self {
         let Settings {
-            sink,
-            clock,
-            ids,
+            source,
             diagnostics,
             level,
             plain_names,
             error_events,
         } = settings;
+        let Source { sink, clock, ids } = source;
         let lanes = sink.lanes();
         let infrastructure = Callsite {
             hidden: true,
@@ -77,6 +77,11 @@ impl Core {
             return None;
         }
         Some(self.callsites.get(metadata, self.plain_names, &*self.sink))
+    }
+
+    /// Whether the layer's spans go to the sink at this address.
+    pub(super) fn goes_to(&self, sink: *const ()) -> bool {
+        ptr::addr_eq(Arc::as_ptr(&self.sink), sink)
     }
 
     /// The span's observation, if it is one of this layer's.
@@ -148,7 +153,7 @@ impl Core {
         let stale = self.on(span, |open| open.is_stale().then(|| Arc::clone(&open.trace)));
         let Some(trace) = stale.flatten() else { return };
         let seen = trace.changes();
-        let mut above = Arc::clone(&self.nothing);
+        let mut above = trace.attributes();
         let mut ancestors: SmallVec<[_; 16]> = SmallVec::new();
         for ancestor in span.scope().skip(1) {
             let known = self.on(&ancestor, |open| open.knows(seen));
@@ -164,13 +169,15 @@ impl Core {
         }
     }
 
-    /// What a span takes from its nearest recorded ancestor.
-    pub(super) fn birth<'a, S>(self: &Arc<Self>, parent: Option<SpanRef<'a, S>>) -> Birth
+    /// What a span takes from its nearest recorded ancestor; without one, if it takes its parent from where it begins,
+    /// from the observation made by hand in whose scope that is.
+    pub(super) fn birth<'a, S>(self: &Arc<Self>, parent: Option<SpanRef<'a, S>>, contextual: bool) -> Birth
     where
         S: LookupSpan<'a>,
     {
+        let root = || Birth::root(self, above::here().filter(|_| contextual));
         let Some(parent) = parent else {
-            return Birth::root(self);
+            return root();
         };
         // Nearly always nothing has changed, and one look is enough.
         let born = self.on_nearest(&parent, |open| (!open.is_stale()).then(|| open.bear()));
@@ -181,7 +188,7 @@ impl Core {
                 self.on(&parent, OpenObservation::bear)
             })
         });
-        born.unwrap_or_else(|| Birth::root(self))
+        born.unwrap_or_else(root)
     }
 
     pub(super) fn finished(&self, finished: Finished) {
@@ -194,22 +201,6 @@ impl Core {
             }
         }
         self.sink.finish(finished.recorded);
-    }
-}
-
-/// Lends a buffer of this thread. Taken out, never borrowed: a user's `Debug` that logs finds an empty cell.
-pub(super) fn with_scratch(act: impl FnOnce(&mut Fields)) {
-    thread_local! {
-        static SCRATCH: Cell<Option<Fields>> = const { Cell::new(None) };
-    }
-    /// A buffer that one huge value has blown up is not kept.
-    const KEEP: usize = 64 * 1024;
-
-    let mut scratch = SCRATCH.try_with(Cell::take).ok().flatten().unwrap_or_default();
-    act(&mut scratch);
-    scratch.clear();
-    if scratch.capacity() <= KEEP {
-        let _ = SCRATCH.try_with(|cell| cell.set(Some(scratch)));
     }
 }
 

@@ -1,14 +1,14 @@
 //! One trace while it runs, and what its observations hand down.
 
-use std::borrow::Cow;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::above::ByHand;
 use crate::clock::{MonotonicNanos, UnixNanos};
 use crate::field::{Role, Trust};
 use crate::id::TraceId;
 use crate::layer::shared::Core;
-use crate::model::{Callsite, Entry, Fields, Head, Key, TEXT_LIMIT, TraceAttributes, Value, ValueRef, cut};
+use crate::model::{Callsite, Entry, Fields, Head, Key, TraceAttributes, ValueRef};
 use crate::read;
 
 /// What the spans of one trace share.
@@ -21,19 +21,39 @@ pub(crate) struct TraceState {
     /// How often an attribute was set on a span that already lived. A span that closes and finds the count of its
     /// birth needs not look at its ancestors.
     changes: AtomicU64,
+    /// The observation made by hand that all of it stands below.
+    above: Option<Arc<dyn ByHand>>,
     /// The name of the first topmost observation: the trace's where nothing names it.
     name: Mutex<Option<Arc<str>>>,
 }
 
 impl TraceState {
-    pub(crate) fn new(core: Arc<Core>, id: TraceId) -> Self {
-        let offset = core.clock.offset();
+    /// A new trace, or a part of the one that an observation made by hand stands in.
+    pub(crate) fn new(core: Arc<Core>, above: Option<Arc<dyn ByHand>>) -> Self {
+        let above = above.filter(|above| core.goes_to(above.sink()));
         Self {
-            core,
-            id,
-            offset,
+            id: above
+                .as_ref()
+                .map_or_else(|| core.ids.trace(), |above| above.trace_id()),
+            offset: above
+                .as_ref()
+                .map_or_else(|| core.clock.offset(), |above| above.offset()),
             changes: AtomicU64::new(0),
-            name: Mutex::new(None),
+            name: Mutex::new(above.as_ref().map(|above| above.trace_name())),
+            above,
+            core,
+        }
+    }
+
+    pub(crate) fn above(&self) -> Option<&Arc<dyn ByHand>> {
+        self.above.as_ref()
+    }
+
+    /// What holds for the topmost spans.
+    pub(crate) fn attributes(&self) -> Arc<TraceAttributes> {
+        match &self.above {
+            Some(above) => above.attributes(),
+            None => Arc::clone(&self.core.nothing),
         }
     }
 
@@ -46,7 +66,8 @@ impl TraceState {
     }
 
     pub(crate) fn changes(&self) -> u64 {
-        self.changes.load(Ordering::Acquire)
+        let above = self.above.as_ref().map_or(0, |above| above.changes());
+        self.changes.load(Ordering::Acquire).wrapping_add(above)
     }
 
     pub(crate) fn changed(&self) {
@@ -153,7 +174,7 @@ pub(crate) fn take_attributes(
         let short = short(fields, head, callsite);
         own.get_or_insert_default()
             .set(head.role, head.trust, |attributes| {
-                set(attributes, head.role, short, value);
+                read::set_attribute(attributes, head.role, short, value);
             });
     }
     found
@@ -179,87 +200,5 @@ fn short<'a>(fields: &'a Fields, head: Head, callsite: &'a Callsite) -> &'a str 
             .map_or("", |field| field.meaning.short),
         Key::Known(name) => name,
         Key::Given(range) => fields.text(range),
-    }
-}
-
-/// Sets one attribute from a recorded value.
-pub(crate) fn set(attributes: &mut TraceAttributes, role: Role, short: &str, value: ValueRef<'_>) {
-    let text = || word(value);
-    match role {
-        Role::User => attributes.user = text().or(attributes.user.take()),
-        Role::Session => attributes.session = text().or(attributes.session.take()),
-        Role::TraceName => attributes.name = text().or(attributes.name.take()),
-        Role::Environment => attributes.environment = text().or(attributes.environment.take()),
-        Role::Release => attributes.release = text().or(attributes.release.take()),
-        Role::Version => attributes.version = text().or(attributes.version.take()),
-        Role::Public => attributes.public = read::flag(value).or(attributes.public),
-        Role::Tags => tags(value, |tag| attributes.tag(tag)),
-        Role::TraceMetadata => {
-            if let Some(value) = read::value(value) {
-                attributes.set_metadata(short, value);
-            }
-        }
-        Role::TraceMetadataObject => {
-            let object = read::text(value).and_then(|text| serde_json::from_str(&text).ok());
-            let Some(serde_json::Value::Object(object)) = object else {
-                return;
-            };
-            for (key, value) in object {
-                attributes.set_metadata(&key, of_json(value));
-            }
-        }
-        _ => {}
-    }
-}
-
-/// A value as one word: a newtype, which `Debug` shows with its name (`UserId("u-1")`), is what it holds. An empty word
-/// is none.
-fn word(value: ValueRef<'_>) -> Option<Arc<str>> {
-    let text = read::text(value)?;
-    let is_structure = matches!(value, ValueRef::Debug(_)) && text.starts_with('{');
-    let held = is_structure
-        .then(|| held(serde_json::from_str(&text).ok()?))
-        .flatten();
-    Some(held.as_deref().unwrap_or(&text))
-        .filter(|text| !text.is_empty())
-        .map(|text| Arc::from(cut(text, TEXT_LIMIT)))
-}
-
-/// What the innermost of nested newtypes holds.
-fn held(mut value: serde_json::Value) -> Option<String> {
-    loop {
-        value = match value {
-            serde_json::Value::Object(object) if object.len() == 1 => object.into_iter().next()?.1,
-            serde_json::Value::String(text) => return Some(text),
-            serde_json::Value::Number(number) => return Some(number.to_string()),
-            _ => return None,
-        }
-    }
-}
-
-fn of_json(value: serde_json::Value) -> Value {
-    match value {
-        serde_json::Value::String(text) => Value::Text(text),
-        serde_json::Value::Bool(value) => Value::Bool(value),
-        other => match (other.as_i64(), other.as_u64(), other.as_f64()) {
-            (Some(number), _, _) => Value::I64(number),
-            (_, Some(number), _) => Value::U64(number),
-            (_, _, Some(number)) => Value::F64(number),
-            _ => Value::Json(other.to_string()),
-        },
-    }
-}
-
-/// Tags as a JSON or Debug list of texts, else split at commas and trimmed.
-fn tags(value: ValueRef<'_>, mut tag: impl FnMut(&str)) {
-    let Some(text) = read::text(value) else { return };
-    let list: Option<Vec<Cow<'_, str>>> = if text.trim_start().starts_with('[') {
-        serde_json::from_str(&text).ok()
-    } else {
-        None
-    };
-    match list {
-        Some(list) => list.iter().for_each(|one| tag(one.trim())),
-        None => text.split(',').for_each(|one| tag(one.trim())),
     }
 }

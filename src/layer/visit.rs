@@ -3,10 +3,10 @@
 
 use std::error::Error;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use tracing::field::{Field, Visit};
 
+use crate::describe::calmly;
 use crate::model::{Callsite, Fields, Head};
 
 /// Writes the values of one span or event behind each other.
@@ -66,10 +66,4 @@ impl Visit for Visitor<'_> {
         let Some(head) = self.head(field) else { return };
         calmly(|| self.fields.debug(head, value));
     }
-}
-
-/// Runs a user's formatting. If it panics, the value is left out and the host goes on: it asked for a span, not for
-/// this.
-pub(crate) fn calmly<T>(format: impl FnOnce() -> T) -> Option<T> {
-    catch_unwind(AssertUnwindSafe(format)).ok()
 }

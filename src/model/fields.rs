@@ -8,6 +8,8 @@ use std::fmt;
 use crate::field::{Meaning, Role, Trust};
 use crate::model::ValueRef;
 
+#[cfg(test)]
+pub(crate) use again::GARBAGE_LIMIT;
 use bounded::VALUE_LIMIT;
 pub(crate) use bounded::cut;
 

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::mem;
 use std::ops::RangeFrom;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tokio::sync::mpsc::UnboundedSender;
@@ -32,6 +32,7 @@ pub(crate) struct Queue {
     bounds: Bounds,
     /// Signed, since what nobody opened may be finished.
     open: AtomicI64,
+    late: AtomicU64,
     /// Something began or ended before the shutdown.
     seen: AtomicBool,
     /// Since the shutdown: what to say when nothing had been seen before it.
@@ -106,6 +107,7 @@ impl Queue {
             state: Mutex::new(state),
             bounds,
             open: AtomicI64::new(0),
+            late: AtomicU64::new(0),
             seen: AtomicBool::new(false),
             closed: OnceLock::new(),
             said_closed: AtomicBool::new(false),
@@ -122,13 +124,14 @@ impl Queue {
     pub(crate) fn ledger(&self) -> Ledger {
         let open = self.open.load(Ordering::Relaxed);
         let state = self.lock();
-        Ledger::new(
-            state.accounts.clone(),
-            u64::try_from(open).unwrap_or(0),
-            state.redacted,
-            state.unpriced,
-            state.unknown_types,
-        )
+        Ledger {
+            accounts: state.accounts.clone(),
+            open: u64::try_from(open).unwrap_or(0),
+            redacted: state.redacted,
+            unpriced: state.unpriced,
+            unknown_types: state.unknown_types,
+            late: self.late.load(Ordering::Relaxed),
+        }
     }
 
     /// Tells the worker something. One that has ended drops it.
@@ -297,6 +300,10 @@ impl Sink for Queue {
         let weight = buffer.capacity() + size_of::<Fields>();
         spares.bytes = spares.bytes.saturating_sub(weight);
         buffer
+    }
+
+    fn late(&self) {
+        self.late.fetch_add(1, Ordering::Relaxed);
     }
 }
 

@@ -161,7 +161,10 @@ mod tests {
     #[test]
     fn one_line_says_what_arrived() {
         let sent = |name| account(name, 3, &[Posting::Exported(3)]);
-        let ledger = Ledger::new(vec![sent("langfuse"), sent("otlp")], 0, 0, 0, 0);
+        let ledger = Ledger {
+            accounts: vec![sent("langfuse"), sent("otlp")],
+            ..Ledger::default()
+        };
         let report = FlushReport::new(&ledger, |_, account| account.queued());
         assert_eq!(report.to_string(), "langfuse 3 sent · otlp 3 sent · 0 lost");
         assert!(report.is_complete());
@@ -170,16 +173,13 @@ mod tests {
     #[test]
     fn one_line_says_what_did_not() {
         let failed = [Posting::Exported(3), Posting::Lost(Loss::Rejected, 2)];
-        let ledger = Ledger::new(
-            vec![
+        let ledger = Ledger {
+            accounts: vec![
                 account("langfuse", 6, &failed),
                 account("otlp", 6, &[Posting::Exported(6)]),
             ],
-            0,
-            0,
-            0,
-            0,
-        );
+            ..Ledger::default()
+        };
         let report = FlushReport::new(&ledger, |_, account| account.queued());
         assert_eq!(
             report.to_string(),

@@ -95,7 +95,8 @@ impl Bench {
         let lines = said.clone();
         let diagnostics = Diagnostics::new(move |line| lines.lock().unwrap().push(line.to_owned()));
         let lanes = lanes.into_iter().collect();
-        let (queue, guard) = start(&Settings::default(), lanes, diagnostics).unwrap();
+        let guard = start(&Settings::default(), lanes, diagnostics).unwrap();
+        let queue = guard.queue.clone();
         Self {
             queue,
             guard: Some(guard),
@@ -296,7 +297,8 @@ fn an_exporter_that_panics_loses_its_batch_and_nothing_else() {
 fn a_reader_of_lines_that_panics_takes_nothing_down() {
     let diagnostics = Diagnostics::new(|_| panic_quietly());
     let lanes = vec![dead("otlp")];
-    let (queue, guard) = start(&Settings::default(), lanes, diagnostics).unwrap();
+    let guard = start(&Settings::default(), lanes, diagnostics).unwrap();
+    let queue = guard.queue.clone();
     queue.finish(Recorded::sample("sample", queue.lanes()));
     assert_eq!(guard.flush_blocking(LONG).pending(), 1);
     assert_eq!(guard.flush_blocking(LONG).pending(), 1);

@@ -5,22 +5,12 @@ use std::sync::atomic::Ordering;
 
 use super::OpenObservation;
 use crate::field::{Role, Trust};
-use crate::model::{
-    Callsite, Entry, EventHead, EventKind, Fields, Head, Key, Kind, Level, Link, TraceAttributes,
-};
+use crate::model::{Callsite, EventHead, EventKind, Fields, Head, Key, Kind, Level, Link, TraceAttributes};
 
 /// How many events of one span are kept (OpenTelemetry's default limit); the rest is counted.
 const EVENT_LIMIT: usize = 128;
-/// How many fields one span keeps, its events' among them, beyond those it declares: handle calls with ever new keys
-/// stay bounded.
-const FIELD_LIMIT: usize = 1024;
 /// How many links one span keeps (OpenTelemetry's default limit); the rest is counted.
 const LINK_LIMIT: usize = 128;
-/// How many bytes one span keeps, its events' values among them: 8 MiB, eight values at their own limit. What comes later
-/// is counted. A span as large as the queue would be dropped whole.
-const BYTE_LIMIT: usize = 8 * 1024 * 1024;
-/// Superseded values may fill this much before the buffer is rebuilt.
-const GARBAGE_LIMIT: usize = 64 * 1024;
 
 impl OpenObservation {
     /// Something was recorded: it counts for the end of a span that is left and waits for its children.
@@ -57,29 +47,10 @@ impl OpenObservation {
 
     /// Appends values, each key's last one only; answers where the new ones begin.
     fn take_over(&mut self, values: &Fields) -> usize {
-        let taken = values.entries().len();
-        self.garbage += self.fields.supersede(values);
-        let first = self.fields.entries().len();
-        // Only names that come at run time are without number: an output or a model is never left out.
-        let named = |entry: &Entry| matches!(entry.head.key, Key::Given(_));
-        let is_full = first + taken > FIELD_LIMIT + self.callsite.fields.len();
-        if (is_full && values.entries().iter().any(named)) || !self.has_room(values) {
-            self.dropped_fields = self
-                .dropped_fields
-                .saturating_add(u32::try_from(taken).unwrap_or(u32::MAX));
-            return first;
-        }
-        self.fields.append(values, |_| {});
-        if self.garbage > GARBAGE_LIMIT && self.garbage > self.fields.weight() / 2 {
-            self.fields.compact();
-            self.garbage = 0;
-        }
-        first
-    }
-
-    fn has_room(&self, values: &Fields) -> bool {
-        let kept = self.fields.weight().saturating_sub(self.garbage);
-        kept + values.weight() <= BYTE_LIMIT
+        let declared = self.callsite.fields.len();
+        let taken = self.fields.take_over(values, declared, &mut self.garbage);
+        self.dropped_fields = self.dropped_fields.saturating_add(taken.dropped);
+        taken.first
     }
 
     /// An attribute of the trace, set here through the handle.
@@ -92,7 +63,7 @@ impl OpenObservation {
     /// An event inside the span, with values that it owns.
     pub(crate) fn event(&mut self, callsite: Arc<Callsite>, kind: EventKind, values: &Fields) {
         self.touch();
-        if self.events.len() >= EVENT_LIMIT || !self.has_room(values) {
+        if self.events.len() >= EVENT_LIMIT || !self.fields.has_room(values, self.garbage) {
             self.dropped_events = self.dropped_events.saturating_add(1);
             return;
         }
@@ -187,6 +158,7 @@ mod tests {
     use tracing::info_span;
 
     use crate::SpanExt;
+    use crate::model::GARBAGE_LIMIT;
     use crate::testing::Capture;
 
     #[test]
@@ -203,6 +175,6 @@ mod tests {
             }
         });
         let weight = capture.observations()[0].weight();
-        assert!(weight < 3 * super::GARBAGE_LIMIT, "{weight}");
+        assert!(weight < 3 * GARBAGE_LIMIT, "{weight}");
     }
 }

@@ -2,9 +2,52 @@
 
 use super::{Entry, Fields, Key, Slot, range, stretch};
 
+/// How many fields one observation keeps, its events' among them, beyond those it declares: handle calls with ever new
+/// keys stay bounded.
+const FIELD_LIMIT: usize = 1024;
+/// How many bytes one observation keeps, its events' values among them: 8 MiB, eight values at their own limit. What comes
+/// later is counted. A span as large as the queue would be dropped whole.
+const BYTE_LIMIT: usize = 8 * 1024 * 1024;
+/// Superseded values may fill this much before the buffer is rebuilt.
+pub(crate) const GARBAGE_LIMIT: usize = 64 * 1024;
+
+/// What became of values that were to be taken over.
+pub(crate) struct Taken {
+    /// Where the new entries begin.
+    pub(crate) first: usize,
+    /// So many were not kept, past the limits.
+    pub(crate) dropped: u32,
+}
+
 impl Fields {
+    /// Appends the values of an observation that is open, each key's last one only. `garbage` is how many bytes nothing
+    /// needs any more.
+    pub(crate) fn take_over(&mut self, values: &Self, declared: usize, garbage: &mut usize) -> Taken {
+        let taken = values.entries.len();
+        *garbage += self.supersede(values);
+        let first = self.entries.len();
+        // Only names that come at run time are without number: an output or a model is never left out.
+        let named = |entry: &Entry| matches!(entry.head.key, Key::Given(_));
+        let is_full = first + taken > FIELD_LIMIT + declared;
+        if (is_full && values.entries.iter().any(named)) || !self.has_room(values, *garbage) {
+            let dropped = u32::try_from(taken).unwrap_or(u32::MAX);
+            return Taken { first, dropped };
+        }
+        self.append(values, |_| {});
+        if *garbage > GARBAGE_LIMIT && *garbage > self.weight() / 2 {
+            self.compact();
+            *garbage = 0;
+        }
+        Taken { first, dropped: 0 }
+    }
+
+    /// Whether these values fit beside what is kept.
+    pub(crate) fn has_room(&self, values: &Self, garbage: usize) -> bool {
+        self.weight().saturating_sub(garbage) + values.weight() <= BYTE_LIMIT
+    }
+
     /// Forgets the values of the span's own keys that `newer` has too; answers how many bytes nothing needs any more.
-    pub(crate) fn supersede(&mut self, newer: &Self) -> usize {
+    pub(super) fn supersede(&mut self, newer: &Self) -> usize {
         if self.declared & newer.declared == 0
             && !newer.others
             && newer.declared.count_ones() as usize == newer.entries.len()
@@ -39,7 +82,7 @@ impl Fields {
     }
 
     /// Drops the bytes that no entry needs.
-    pub(crate) fn compact(&mut self) {
+    pub(super) fn compact(&mut self) {
         let old = std::mem::take(self);
         for entry in &old.entries {
             let mut entry = *entry;

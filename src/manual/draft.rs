@@ -1,0 +1,210 @@
+//! What is known of an observation until it ends.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+use smallvec::SmallVec;
+
+use crate::above::ByHand;
+use crate::clock::UnixNanos;
+use crate::describe::with_scratch;
+use crate::field::{Role, Trust};
+use crate::id::{SpanId, TraceId};
+use crate::manual::trace::State;
+use crate::model::{Fields, Head, Key, Kind, Lanes, Level, Parents, Recorded, TraceAttributes};
+use crate::sink;
+
+/// One observation, while handles to it live.
+#[derive(Debug)]
+pub(super) struct Work {
+    pub(super) trace: Arc<State>,
+    pub(super) id: SpanId,
+    parents: Parents,
+    shown: Lanes,
+    start: UnixNanos,
+    /// None once it has ended.
+    draft: Mutex<Option<Draft>>,
+}
+
+/// What has been said of it.
+#[derive(Debug)]
+pub(super) struct Draft {
+    kind: Kind,
+    fields: Fields,
+    garbage: usize,
+    dropped_fields: u32,
+    first_token: Option<UnixNanos>,
+}
+
+/// How an observation begins.
+#[derive(Debug)]
+pub(super) struct Beginning {
+    pub(super) name: String,
+    pub(super) kind: Kind,
+    pub(super) id: Option<SpanId>,
+    pub(super) parents: Parents,
+    pub(super) time: Option<UnixNanos>,
+}
+
+impl Work {
+    pub(super) fn begin(trace: Arc<State>, beginning: Beginning) -> Arc<Self> {
+        let Beginning {
+            name,
+            kind,
+            id,
+            parents,
+            time,
+        } = beginning;
+        // An exporter of the user's own that observes itself would never come to an end.
+        let shown = if sink::is_ours() {
+            Lanes::NONE
+        } else {
+            trace.callsite.shown
+        };
+        let source = &trace.source;
+        let mut fields = source.sink.buffer();
+        fields.str(Head::handle(Key::Known("name"), Role::Name), &name);
+        let draft = Draft {
+            kind,
+            fields,
+            garbage: 0,
+            dropped_fields: 0,
+            first_token: None,
+        };
+        if !shown.is_empty() {
+            source.sink.open();
+        }
+        trace.begun();
+        let (id, start) = (
+            id.unwrap_or_else(|| source.ids.span()),
+            time.unwrap_or_else(|| trace.now()),
+        );
+        Arc::new(Self {
+            trace,
+            id,
+            parents,
+            shown,
+            start,
+            draft: Mutex::new(Some(draft)),
+        })
+    }
+
+    /// Values said of it; what writes them runs before anything is locked.
+    pub(super) fn write(&self, write: impl FnOnce(&mut Fields)) {
+        if self.is_shown() {
+            with_scratch(|scratch| {
+                write(scratch);
+                self.with(|draft| draft.take_over(scratch));
+            });
+        }
+    }
+
+    pub(super) fn set_kind(&self, kind: Kind) {
+        self.with(|draft| draft.kind = kind);
+    }
+
+    pub(super) fn first_token(&self, time: UnixNanos) {
+        self.with(|draft| draft.first_token = draft.first_token.or(Some(time)));
+    }
+
+    /// Whether some destination shows it: else nothing that is said of it has to be worked out.
+    pub(super) fn is_shown(&self) -> bool {
+        !self.shown.is_empty()
+    }
+
+    /// The first end counts.
+    pub(super) fn end(&self, time: Option<UnixNanos>) {
+        let Some(mut draft) = self.lock().take() else {
+            return;
+        };
+        let trace = &self.trace;
+        let panicked = time.is_none() && thread::panicking();
+        let end = time.unwrap_or_else(|| trace.now()).max(self.start);
+        if panicked {
+            draft.panicked();
+        }
+        let recorded = Recorded {
+            callsite: Arc::clone(&trace.callsite),
+            trace_id: trace.id,
+            id: self.id,
+            parents: self.parents.clone(),
+            shown: self.shown,
+            start: self.start,
+            end,
+            first_token: draft.first_token,
+            kind: draft.kind,
+            unknown_type: false,
+            // Usage said by hand is the observation's own, whatever is below.
+            usage_below: false,
+            level: panicked.then_some(Level::Error),
+            trace: trace.attributes(),
+            trace_name: Some(Arc::clone(&trace.name)),
+            fields: draft.fields,
+            events: SmallVec::new(),
+            links: Vec::new(),
+            dropped_events: 0,
+            dropped_fields: draft.dropped_fields,
+            dropped_links: 0,
+        };
+        trace.ended();
+        if self.is_shown() {
+            trace.source.sink.finish(recorded);
+        }
+    }
+
+    fn with(&self, act: impl FnOnce(&mut Draft)) {
+        match &mut *self.lock() {
+            Some(draft) => act(draft),
+            None => self.trace.source.sink.late(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Draft>> {
+        self.draft.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl ByHand for Work {
+    fn sink(&self) -> *const () {
+        Arc::as_ptr(&self.trace.source.sink).cast()
+    }
+
+    fn trace_id(&self) -> TraceId {
+        self.trace.id
+    }
+
+    fn trace_name(&self) -> Arc<str> {
+        Arc::clone(&self.trace.name)
+    }
+
+    fn offset(&self) -> u64 {
+        self.trace.offset
+    }
+
+    fn parents(&self) -> Parents {
+        Parents::below(self.id, self.shown, &self.parents, self.trace.lanes)
+    }
+
+    fn attributes(&self) -> Arc<TraceAttributes> {
+        self.trace.attributes()
+    }
+
+    fn changes(&self) -> u64 {
+        self.trace.changes()
+    }
+}
+
+impl Draft {
+    fn take_over(&mut self, values: &Fields) {
+        let taken = self.fields.take_over(values, 0, &mut self.garbage);
+        self.dropped_fields = self.dropped_fields.saturating_add(taken.dropped);
+    }
+
+    fn panicked(&mut self) {
+        let head = Head {
+            trust: Trust::Plain,
+            ..Head::handle(Key::Known("outcome"), Role::StatusMessage)
+        };
+        self.fields.str(head, "panicked");
+    }
+}

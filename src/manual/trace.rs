@@ -1,0 +1,171 @@
+//! What the observations of one trace share.
+
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde::Serialize;
+
+use crate::clock::UnixNanos;
+use crate::describe::{json, serialized};
+use crate::field::Role;
+use crate::id::TraceId;
+use crate::model::{Callsite, Fields, Head, Key, Lanes, TraceAttributes, ValueRef};
+use crate::read;
+use crate::sink::Source;
+
+/// One trace, while handles to it or to its observations live.
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) source: Source,
+    pub(super) id: TraceId,
+    /// The name of its root: the trace's where nothing names it.
+    pub(super) name: Arc<str>,
+    pub(super) callsite: Arc<Callsite>,
+    pub(super) lanes: Lanes,
+    /// What turns the monotonic clock into the time of day; taken once.
+    pub(super) offset: u64,
+    attributes: Mutex<Arc<TraceAttributes>>,
+    changes: AtomicU64,
+    open: AtomicUsize,
+}
+
+impl State {
+    pub(super) fn new(source: Source, id: TraceId, name: &str) -> Self {
+        let mut callsite = Callsite {
+            name: "manual",
+            target: module_path!(),
+            ..Callsite::default()
+        };
+        callsite.shown = source.sink.shown(&callsite);
+        Self {
+            id,
+            name: name.into(),
+            callsite: Arc::new(callsite),
+            lanes: source.sink.lanes(),
+            offset: source.clock.offset(),
+            attributes: Mutex::default(),
+            changes: AtomicU64::new(0),
+            open: AtomicUsize::new(0),
+            source,
+        }
+    }
+
+    pub(super) fn now(&self) -> UnixNanos {
+        self.source.clock.monotonic().wrapping_add(self.offset)
+    }
+
+    /// What holds at this moment.
+    pub(super) fn attributes(&self) -> Arc<TraceAttributes> {
+        Arc::clone(&self.attributes.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) fn set(&self, set: impl FnOnce(&mut TraceAttributes)) {
+        let mut attributes = self.attributes.lock().unwrap_or_else(PoisonError::into_inner);
+        set(Arc::make_mut(&mut attributes));
+        self.changes.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// How often something was set; counted after it was.
+    pub(super) fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Acquire)
+    }
+
+    pub(super) fn begun(&self) {
+        self.open.fetch_add(1, Ordering::AcqRel);
+    }
+
+    pub(super) fn ended(&self) {
+        self.open.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    fn is_over(&self) -> bool {
+        self.open.load(Ordering::Acquire) == 0
+    }
+}
+
+/// The trace around an observation made by hand: what is set here holds for every observation of it that ends later.
+///
+/// It has no input and no output: those of a trace are its root's. When all its observations have ended, it changes
+/// nothing any more, and [`Ledger::late`](crate::Ledger::late) counts it.
+#[derive(Clone, Debug)]
+pub struct TraceHandle(pub(super) Arc<State>);
+
+impl TraceHandle {
+    /// Its id.
+    #[must_use]
+    pub fn id(&self) -> TraceId {
+        self.0.id
+    }
+
+    /// Who is served.
+    pub fn user(&self, id: impl AsRef<str>) -> &Self {
+        self.text(Role::User, id.as_ref())
+    }
+
+    /// The conversation that this trace is a turn of.
+    pub fn session(&self, id: impl AsRef<str>) -> &Self {
+        self.text(Role::Session, id.as_ref())
+    }
+
+    /// Tags to find it by; they add to those that are there, up to 128.
+    pub fn tags<T: AsRef<str>>(&self, tags: impl IntoIterator<Item = T>) -> &Self {
+        // The iterator is the user's: it runs before anything is locked.
+        let tags: Vec<T> = tags.into_iter().collect();
+        let tags: Vec<&str> = tags.iter().map(|tag| tag.as_ref().trim()).collect();
+        self.set(|attributes| tags.iter().for_each(|tag| attributes.tag(tag)))
+    }
+
+    /// Metadata of the trace, shown on each of its observations: at most 128 keys, of which more are left out.
+    pub fn metadata(&self, key: impl AsRef<str>, value: impl Serialize) -> &Self {
+        let Some(json) = json(&value) else {
+            return self;
+        };
+        let mut fields = Fields::default();
+        let head = Head::handle(Key::Known(""), Role::TraceMetadata);
+        serialized(&mut fields, head, &json);
+        let Some(entry) = fields.entries().first() else {
+            return self;
+        };
+        let (key, value) = (key.as_ref(), fields.value(entry));
+        self.set(|attributes| read::set_attribute(attributes, Role::TraceMetadata, key, value))
+    }
+
+    /// The name of the trace. Without it the trace has the name of its root.
+    pub fn name(&self, name: impl AsRef<str>) -> &Self {
+        self.text(Role::TraceName, name.as_ref())
+    }
+
+    /// Whether anybody with the link may see it.
+    pub fn public(&self, public: bool) -> &Self {
+        self.set(|attributes| attributes.public = Some(public))
+    }
+
+    /// Where it ran: lower-case letters, digits, `-` and `_`, at most 40, not beginning with `langfuse`. Langfuse's
+    /// server stores anything else as `default`.
+    pub fn environment(&self, environment: impl AsRef<str>) -> &Self {
+        self.text(Role::Environment, environment.as_ref())
+    }
+
+    /// The release of the program.
+    pub fn release(&self, release: impl AsRef<str>) -> &Self {
+        self.text(Role::Release, release.as_ref())
+    }
+
+    /// The version of what made the trace: of a prompt chain, an agent.
+    pub fn version(&self, version: impl AsRef<str>) -> &Self {
+        self.text(Role::Version, version.as_ref())
+    }
+
+    fn text(&self, role: Role, text: &str) -> &Self {
+        self.set(|attributes| read::set_attribute(attributes, role, "", ValueRef::Text(text)))
+    }
+
+    fn set(&self, set: impl FnOnce(&mut TraceAttributes)) -> &Self {
+        if self.0.is_over() {
+            self.0.source.sink.late();
+        } else {
+            self.0.set(set);
+        }
+        self
+    }
+}
