@@ -123,10 +123,14 @@ fn an_import_keeps_its_ids_parents_and_times_at_both_destinations() {
         .start_at(at(2))
         .start();
     call.first_token_at(at(3)).first_token();
+    call.model("m").input("q").usage(Usage::new(100, 50));
     call.end_at(at(4));
     let step = root.span("step").id(id("step")).start_at(at(1)).start();
     step.end_at(at(5));
     root.end_at(at(6));
+    // Another part of the trace, whose parent another process has sent; no end is before its beginning.
+    let part = llm.trace("part").id(trace).parent(id("elsewhere"));
+    part.root_id(id("part")).start_at(at(7)).start().end_at(at(0));
     assert!(llm.flush_blocking(Duration::from_secs(20)).is_complete());
     for server in [&langfuse, &otlp] {
         let mut spans = server.spans();
@@ -147,10 +151,19 @@ fn an_import_keeps_its_ids_parents_and_times_at_both_destinations() {
             ((bytes("root"), vec![]), (0, 6)),
             ((bytes("step"), bytes("root")), (1, 5)),
             ((bytes("call"), bytes("step")), (2, 4)),
+            ((bytes("part"), bytes("elsewhere")), (7, 7)),
         ];
         assert_eq!(found, expected);
     }
+    let spans = otlp.spans();
+    let call = spans.iter().find(|span| span.name.ends_with("call")).unwrap();
+    let attributes = rows::attributes(&call.attributes);
+    assert_eq!(attributes["gen_ai.request.model"], json!("m"));
+    assert_eq!(attributes["gen_ai.usage.input_tokens"], json!(100));
+    assert!(attributes["gen_ai.input.messages"].to_string().contains('q'));
     let rows = rows::of_requests(&langfuse.requests());
+    let part = rows.iter().find(|row| row.name == "part").unwrap();
+    assert!(!part.is_root && !part.is_app_root);
     let call = rows.iter().find(|row| row.name == "call").unwrap();
     assert_eq!(call.first_token.as_deref(), Some("2023-11-14T22:13:23.000Z"));
 }
