@@ -42,19 +42,21 @@ fn stored(program: impl FnOnce(&Pipeline)) -> Vec<Row> {
     rows
 }
 
-/// An operations guide's own example, call for call.
+/// The calls of an operations guide's own example in their order, with the counts it gives: trace, span, generation, the two
+/// ends, the trace's update. The guide itself is not in this repository: the names inside, the model, its parameters and the
+/// texts are ours.
 fn process_request(llm: &Pipeline, request_id: &str, user_id: &str, input: &str) -> String {
-    // trace = langfuse.trace(id=request_id, name="process_request", user_id=user_id, session_id=…, metadata={…}, input=input)
+    // The trace, with id, name, user, session, metadata and input.
     let root = llm.trace("process_request").id(request_id).start();
     root.trace()
         .user(user_id)
         .session(format!("session_{user_id}"))
         .metadata("source", "api");
     root.input(input);
-    // span = trace.span(name="agent_orchestration", input={"query": input})
+    // A span in it.
     let span = root.span("agent_orchestration").start();
     span.input(json!({"query": input}));
-    // generation = span.generation(name="llm_call", model="mistral-7b", model_parameters={…}, input=[…])
+    // A generation in that.
     let generation = span.generation("llm_call").start();
     generation
         .model("mistral-7b")
@@ -62,13 +64,13 @@ fn process_request(llm: &Pipeline, request_id: &str, user_id: &str, input: &str)
         .parameter("max_tokens", 1024)
         .input(json!([{"role": "user", "content": input}]));
     let answer = "Invoices are kept for seven years.";
-    // generation.end(output=answer, usage={"input": 100, "output": 50, "total": 150})
+    // It ends with output and usage.
     generation.output(answer).usage(Usage::new(100, 50).total(150));
     generation.end();
-    // span.end(output={"route": "athena"})
+    // The span ends.
     span.output(json!({"route": "athena"}));
     span.end();
-    // trace.update(output=answer, metadata={"route": "athena"})
+    // The trace is updated with the final output and the route.
     root.output(answer).metadata("route", "athena");
     root.end();
     answer.to_owned()
