@@ -1,5 +1,6 @@
 //! What is known of an observation until it ends.
 
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
@@ -15,7 +16,6 @@ use crate::model::{Fields, Head, Key, Kind, Lanes, Level, Parents, Recorded, Tra
 use crate::sink;
 
 /// One observation, while handles to it live.
-#[derive(Debug)]
 pub(super) struct Work {
     pub(super) trace: Arc<State>,
     pub(super) id: SpanId,
@@ -27,7 +27,6 @@ pub(super) struct Work {
 }
 
 /// What has been said of it.
-#[derive(Debug)]
 pub(super) struct Draft {
     kind: Kind,
     fields: Fields,
@@ -194,6 +193,16 @@ impl ByHand for Work {
     }
 }
 
+/// Without content: a program's log is no place for it.
+impl fmt::Debug for Work {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Observation")
+            .field("id", &self.id)
+            .field("trace", &self.trace)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Draft {
     fn take_over(&mut self, values: &Fields) {
         let taken = self.fields.take_over(values, 0, &mut self.garbage);
@@ -206,5 +215,64 @@ impl Draft {
             ..Head::handle(Key::Known("outcome"), Role::StatusMessage)
         };
         self.fields.str(head, "panicked");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::model::GARBAGE_LIMIT;
+    use crate::sink::this_thread_is_ours;
+    use crate::testing::Capture;
+
+    #[test]
+    fn nothing_begins_on_a_thread_of_the_pipeline() {
+        let capture = Capture::new();
+        let theirs = capture.trace("theirs").start();
+        let handle = theirs.handle();
+        let ours = capture.clone();
+        std::thread::spawn(move || {
+            this_thread_is_ours();
+            ours.trace("ours").start().span("ours").start().end();
+            handle.output("what began elsewhere goes on");
+        })
+        .join()
+        .unwrap();
+        theirs.end();
+        assert_eq!(
+            capture.tree(),
+            "\nspan theirs\n  out:    what began elsewhere goes on\n"
+        );
+    }
+
+    #[test]
+    fn what_is_said_stays_bounded_and_the_rest_is_counted() {
+        let capture = Capture::new();
+        let root = capture.trace("work").start();
+        for number in 0..100_000 {
+            root.output("some text of a usual length");
+            root.metadata("one key", number);
+        }
+        for number in 0..2_000 {
+            root.metadata(format!("key {number}"), number);
+        }
+        root.output("the last");
+        root.end();
+        let observation = capture.find("work").unwrap();
+        assert!(
+            observation.weight() < 4 * GARBAGE_LIMIT,
+            "{}",
+            observation.weight()
+        );
+        assert!((900..1_000).contains(&observation.dropped_fields()));
+        assert_eq!(observation.output().as_deref(), Some("the last"));
+    }
+
+    #[test]
+    fn what_is_printed_of_a_handle_has_no_content() {
+        let capture = Capture::new();
+        let root = capture.trace("work").start();
+        root.input("private").trace().user("private");
+        let shown = format!("{root:?} {:?} {:?}", root.trace(), root.span("x"));
+        assert!(!shown.contains("private"), "{shown}");
     }
 }

@@ -1,5 +1,6 @@
 //! What the observations of one trace share.
 
+use std::fmt;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -14,7 +15,6 @@ use crate::read;
 use crate::sink::Source;
 
 /// One trace, while handles to it or to its observations live.
-#[derive(Debug)]
 pub(super) struct State {
     pub(super) source: Source,
     pub(super) id: TraceId,
@@ -83,10 +83,19 @@ impl State {
     }
 }
 
+/// Without content: a program's log is no place for it.
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Trace")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}
+
 /// The trace around an observation made by hand: what is set here holds for every observation of it that ends later.
 ///
-/// It has no input and no output: those of a trace are its root's. When all its observations have ended, it changes
-/// nothing any more, and [`Ledger::late`](crate::Ledger::late) counts it.
+/// It has no input and no output: those of a trace are its root's. When all of them that were made by
+/// hand have ended, what is said here changes nothing any more, and [`Ledger::late`](crate::Ledger::late) counts it.
 #[derive(Clone, Debug)]
 pub struct TraceHandle(pub(super) Arc<State>);
 
@@ -130,7 +139,7 @@ impl TraceHandle {
         self.set(|attributes| read::set_attribute(attributes, Role::TraceMetadata, key, value))
     }
 
-    /// The name of the trace. Without it the trace has the name of its root.
+    /// The name of the trace. Without it the trace has the name that its root began with.
     pub fn name(&self, name: impl AsRef<str>) -> &Self {
         self.text(Role::TraceName, name.as_ref())
     }

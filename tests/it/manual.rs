@@ -42,19 +42,21 @@ fn stored(program: impl FnOnce(&Pipeline)) -> Vec<Row> {
     rows
 }
 
-/// An operations guide's own example, call for call.
+/// The calls of an operations guide's own example in their order, with the counts it gives: trace, span, generation, the two
+/// ends, the trace's update. The guide itself is not in this repository: the names inside, the model, its parameters and the
+/// texts are ours.
 fn process_request(llm: &Pipeline, request_id: &str, user_id: &str, input: &str) -> String {
-    // trace = langfuse.trace(id=request_id, name="process_request", user_id=user_id, session_id=…, metadata={…}, input=input)
+    // The trace, with id, name, user, session, metadata and input.
     let root = llm.trace("process_request").id(request_id).start();
     root.trace()
         .user(user_id)
         .session(format!("session_{user_id}"))
         .metadata("source", "api");
     root.input(input);
-    // span = trace.span(name="agent_orchestration", input={"query": input})
+    // A span in it.
     let span = root.span("agent_orchestration").start();
     span.input(json!({"query": input}));
-    // generation = span.generation(name="llm_call", model="mistral-7b", model_parameters={…}, input=[…])
+    // A generation in that.
     let generation = span.generation("llm_call").start();
     generation
         .model("mistral-7b")
@@ -62,13 +64,13 @@ fn process_request(llm: &Pipeline, request_id: &str, user_id: &str, input: &str)
         .parameter("max_tokens", 1024)
         .input(json!([{"role": "user", "content": input}]));
     let answer = "Invoices are kept for seven years.";
-    // generation.end(output=answer, usage={"input": 100, "output": 50, "total": 150})
+    // It ends with output and usage.
     generation.output(answer).usage(Usage::new(100, 50).total(150));
     generation.end();
-    // span.end(output={"route": "athena"})
+    // The span ends.
     span.output(json!({"route": "athena"}));
     span.end();
-    // trace.update(output=answer, metadata={"route": "athena"})
+    // The trace is updated with the final output and the route.
     root.output(answer).metadata("route", "athena");
     root.end();
     answer.to_owned()
@@ -123,10 +125,14 @@ fn an_import_keeps_its_ids_parents_and_times_at_both_destinations() {
         .start_at(at(2))
         .start();
     call.first_token_at(at(3)).first_token();
+    call.model("m").input("q").usage(Usage::new(100, 50));
     call.end_at(at(4));
     let step = root.span("step").id(id("step")).start_at(at(1)).start();
     step.end_at(at(5));
     root.end_at(at(6));
+    // Another part of the trace, whose parent another process has sent; no end is before its beginning.
+    let part = llm.trace("part").id(trace).parent(id("elsewhere"));
+    part.root_id(id("part")).start_at(at(7)).start().end_at(at(0));
     assert!(llm.flush_blocking(Duration::from_secs(20)).is_complete());
     for server in [&langfuse, &otlp] {
         let mut spans = server.spans();
@@ -147,10 +153,19 @@ fn an_import_keeps_its_ids_parents_and_times_at_both_destinations() {
             ((bytes("root"), vec![]), (0, 6)),
             ((bytes("step"), bytes("root")), (1, 5)),
             ((bytes("call"), bytes("step")), (2, 4)),
+            ((bytes("part"), bytes("elsewhere")), (7, 7)),
         ];
         assert_eq!(found, expected);
     }
+    let spans = otlp.spans();
+    let call = spans.iter().find(|span| span.name.ends_with("call")).unwrap();
+    let attributes = rows::attributes(&call.attributes);
+    assert_eq!(attributes["gen_ai.request.model"], json!("m"));
+    assert_eq!(attributes["gen_ai.usage.input_tokens"], json!(100));
+    assert!(attributes["gen_ai.input.messages"].to_string().contains('q'));
     let rows = rows::of_requests(&langfuse.requests());
+    let part = rows.iter().find(|row| row.name == "part").unwrap();
+    assert!(!part.is_root && !part.is_app_root);
     let call = rows.iter().find(|row| row.name == "call").unwrap();
     assert_eq!(call.first_token.as_deref(), Some("2023-11-14T22:13:23.000Z"));
 }
