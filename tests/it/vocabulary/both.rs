@@ -215,6 +215,7 @@ fn an_agents_copy_of_the_usage_is_metadata_in_langfuse_and_stays_in_otlp() {
         info_span!(
             "agent",
             gen_ai.operation.name = "invoke_agent",
+            gen_ai.request.model = "gpt-4o",
             gen_ai.usage.input_tokens = 9_u64
         )
         .in_scope(|| {
@@ -228,7 +229,7 @@ fn an_agents_copy_of_the_usage_is_metadata_in_langfuse_and_stays_in_otlp() {
     is(
         &langfuse,
         r#"
-AGENT 'agent'  trace=agent  root, no parent
+AGENT 'agent'  trace=agent  model=gpt-4o  usage={"input":0,"output":0,"total":0}  root, no parent
     meta: gen_ai.usage.input_tokens
   GENERATION 'chat'  usage={"input":9,"total":9}
 "#,
@@ -239,6 +240,7 @@ AGENT 'agent'  trace=agent  root, no parent
 gen_ai.operation.name = "chat"
 gen_ai.usage.input_tokens = 9
 gen_ai.operation.name = "invoke_agent"
+gen_ai.request.model = "gpt-4o"
 gen_ai.usage.input_tokens = 9
 "#,
     );
