@@ -135,7 +135,11 @@ const SPANS: &[(&str, &str, &str)] = &[
 /// that says a type.
 pub(crate) fn implied_type(target: &str, span: &str, names: &[&'static str]) -> Option<&'static str> {
     let declares = |name: &str| names.contains(&name);
-    let is_from = |root: &str| target.starts_with(root);
+    let is_from = |root: &str| {
+        // `rig`, `rig::agent` and `rig_core`, not `right`.
+        let rest = target.strip_prefix(root);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with([':', '_']))
+    };
     if names.iter().any(|name| name.starts_with(CODEX_TURN)) {
         return Some("agent");
     }

@@ -162,9 +162,12 @@ impl Row<'_, '_> {
             });
         } else if observation.model().is_some()
             && observation.cost().is_empty()
-            && (observation.level() == Level::Error || !process.guessed_usage)
+            && (observation.level() == Level::Error
+                || !observation.kind().calls_a_model()
+                || !process.guessed_usage)
         {
-            // Without it the server counts and prices the tokens of a call that failed.
+            // Without it the server counts and prices the tokens of a call that failed, and those of an agent that
+            // names the model of the calls below it.
             self.0.text("langfuse.observation.usage_details", NO_USAGE);
         }
         let is_sent = process.shipped_prices || observation.cost_origin() != CostOrigin::Shipped;

@@ -13,7 +13,8 @@ use std::borrow::Cow;
 /// ```
 ///
 /// Langfuse gets disjoint buckets (input 90, input_cached_tokens 30, output 8, total 128), because its server adds
-/// them up; OTLP gets the numbers as reported. A negative number is left out.
+/// them up; OTLP gets the numbers as reported. Details that are more than the whole were never part of it and are not
+/// taken off. A negative number is left out.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Usage {
     buckets: Vec<(Cow<'static, str>, u64)>,

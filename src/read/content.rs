@@ -44,7 +44,9 @@ pub(super) fn read(recorded: &mut Recorded, reading: &mut Reading) {
             continue;
         }
         if !is_argument(recorded, entry) {
-            used.metadata = !(entry.head.role.is_output() && returned == Some(value));
+            let is_said = (entry.head.role.is_input() && whole == Some(value))
+                || (entry.head.role.is_output() && returned == Some(value));
+            used.metadata = !is_said;
         } else if let Some(whole) = whole {
             used.metadata = whole != value;
         } else {

@@ -48,6 +48,9 @@ pub(super) fn read(recorded: &mut Recorded, reading: &mut Reading, role: Role) {
             root.put(path.split('.'), recorded.fields.value(entry), DEPTH);
         }
     }
+    if root.items.is_empty() {
+        return;
+    }
     let mut json = Vec::new();
     root.write(&mut json);
     let json = String::from_utf8(json).unwrap_or_default();
@@ -176,4 +179,55 @@ fn write_list<'a, 'b: 'a>(items: impl Iterator<Item = &'a Node<'b>>, out: &mut V
         item.write(out);
     }
     out.push(b']');
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn json(parts: &[(String, String)]) -> String {
+        let mut root = Node::default();
+        for (path, text) in parts {
+            root.put(path.split('.'), ValueRef::Text(text), DEPTH);
+        }
+        let mut out = Vec::new();
+        root.write(&mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_path_that_contradicts_another_costs_one_of_them_and_no_more() {
+        let parts = |paths: &[&str]| {
+            let parts: Vec<_> = paths
+                .iter()
+                .map(|path| ((*path).to_owned(), "x".to_owned()))
+                .collect();
+            json(&parts)
+        };
+        assert_eq!(parts(&["0.role", "0", "1.role"]), r#"["x",{"role":"x"}]"#);
+        assert_eq!(parts(&["7.a", "2.a", "x.a"]), r#"[{"a":"x"},{"a":"x"}]"#);
+        assert_eq!(
+            parts(&["0.message.role", "0.other"]),
+            r#"[{"message":{"role":"x"},"other":"x"}]"#
+        );
+        assert_eq!(
+            parts(&["0.content", "0.contents.0.text"]),
+            r#"[{"content":"x","contents":[{"text":"x"}]}]"#
+        );
+        assert_eq!(parts(&["99999999999.a", "0..b"]), r#"[{"":{"b":"x"}}]"#);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn whatever_the_paths_are_json_comes_of_them(
+            parts in proptest::collection::vec(("([0-2]|message|content|contents|tool_call|a|)(\\.([0-2]|message|content|a|)){0,20}", ".{0,4}"), 1..12)
+        ) {
+            let text = json(&parts);
+            prop_assert!(serde_json::from_str::<serde_json::Value>(&text).is_ok(), "{}", text);
+        }
+    }
 }

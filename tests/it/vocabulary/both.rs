@@ -141,6 +141,52 @@ gen_ai.usage.total_tokens = 105
 }
 
 #[test]
+fn what_is_written_in_two_vocabularies_is_read_once_and_kept_in_both() {
+    let (langfuse, otlp) = both((true, true), || {
+        drop(info_span!(
+            "call",
+            gen_ai.operation.name = "chat",
+            openinference.span.kind = "CHAIN",
+            traceloop.span.kind = "task",
+            gen_ai.usage.input_tokens = 9,
+            llm.token_count.prompt = 9,
+            gen_ai.usage.output_tokens = 3,
+            llm.token_count.completion = 4,
+            gen_ai.input.messages = "said",
+            input.value = "said",
+            traceloop.entity.input = "said otherwise",
+            session.id = "s",
+            traceloop.association.properties.session_id = "other",
+        ));
+    });
+    is(
+        &langfuse,
+        r#"
+CHAIN 'call'  trace=call  session=s  usage={"input":9,"output":3,"total":12}  root, no parent
+    in:  said
+    meta: llm.token_count.completion, traceloop.entity.input
+"#,
+    );
+    is(
+        &otlp,
+        r#"
+gen_ai.input.messages = "said"
+gen_ai.operation.name = "chat"
+gen_ai.usage.input_tokens = 9
+gen_ai.usage.output_tokens = 3
+input.value = "said"
+llm.token_count.completion = 4
+llm.token_count.prompt = 9
+openinference.span.kind = "CHAIN"
+session.id = "s"
+traceloop.association.properties.session_id = "other"
+traceloop.entity.input = "said otherwise"
+traceloop.span.kind = "task"
+"#,
+    );
+}
+
+#[test]
 fn without_the_switch_no_content_goes_to_otlp_whatever_carries_it() {
     let (_, otlp) = both((true, false), || {
         info_span!(
@@ -215,6 +261,7 @@ fn an_agents_copy_of_the_usage_is_metadata_in_langfuse_and_stays_in_otlp() {
         info_span!(
             "agent",
             gen_ai.operation.name = "invoke_agent",
+            gen_ai.request.model = "gpt-4o",
             gen_ai.usage.input_tokens = 9_u64
         )
         .in_scope(|| {
@@ -228,7 +275,7 @@ fn an_agents_copy_of_the_usage_is_metadata_in_langfuse_and_stays_in_otlp() {
     is(
         &langfuse,
         r#"
-AGENT 'agent'  trace=agent  root, no parent
+AGENT 'agent'  trace=agent  model=gpt-4o  usage={"input":0,"output":0,"total":0}  root, no parent
     meta: gen_ai.usage.input_tokens
   GENERATION 'chat'  usage={"input":9,"total":9}
 "#,
@@ -239,6 +286,7 @@ AGENT 'agent'  trace=agent  root, no parent
 gen_ai.operation.name = "chat"
 gen_ai.usage.input_tokens = 9
 gen_ai.operation.name = "invoke_agent"
+gen_ai.request.model = "gpt-4o"
 gen_ai.usage.input_tokens = 9
 "#,
     );

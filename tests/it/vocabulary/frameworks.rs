@@ -246,7 +246,8 @@ fn only_a_span_of_the_framework_is_told_by_its_name() {
             drop(info_span!("step"));
             drop(info_span!(target: "rig_agent::agent", "chat", agent_name = "zeus"));
             drop(info_span!("chat", agent_name = "zeus"));
+            drop(info_span!(target: "rigging", "chat", agent_name = "zeus"));
         },
-        &["span step", "agent chat", "span chat"],
+        &["span step", "agent chat", "span chat", "span chat"],
     );
 }

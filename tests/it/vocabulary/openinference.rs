@@ -131,6 +131,11 @@ fn what_the_other_kinds_carry() {
                 llm.token_count.prompt = 2,
             ));
             drop(info_span!(
+                "only vectors",
+                openinference.span.kind = "EMBEDDING",
+                "embedding.embeddings.0.embedding.vector" = "[0.5]",
+            ));
+            drop(info_span!(
                 "search",
                 openinference.span.kind = "RETRIEVER",
                 input.value = "invoices",
@@ -168,6 +173,7 @@ agent agent
   embedding CreateEmbeddings  model=e-1
     usage:  input=2 total=2
     in:     [{"text":"one"},{"text":"two"}]
+  embedding only vectors
   retriever search
     in:     invoices
     out:    [{"id":"d-1","score":0.5},{"id":"d-3"},{"id":"d-11"}]
