@@ -150,14 +150,12 @@ pub(crate) mod hand {
     use std::sync::Arc;
     use std::time::Duration;
 
-    use smallvec::SmallVec;
-
     use super::*;
     use crate::field::Role;
     use crate::id::{SpanId, TraceId};
     use crate::model::{
-        Callsite, Content, Cost, Fields, Head, Key, Kind, Lanes, Level, Parents, PromptLink, Reading,
-        Recorded, Shared, TraceAttributes, Usage, Use, ValueRef,
+        Content, Cost, Head, Key, Kind, Lanes, Level, Parents, PromptLink, Reading, Recorded, Shared,
+        TraceAttributes, Usage, Use, ValueRef,
     };
 
     /// An observation in the making. Its id is the seed of its name, its trace's that of `trace`.
@@ -168,35 +166,12 @@ pub(crate) mod hand {
 
     /// A span of this name that began at 0 and took no time.
     pub(crate) fn made(name: &'static str) -> Hand {
-        let callsite = Callsite {
-            name,
-            target: "hand",
-            shown: Lanes::from_iter([0]),
-            ..Callsite::default()
+        let recorded = Recorded {
+            trace_id: TraceId::from_seed("trace"),
+            ..Recorded::sample(name, Lanes::from_iter([0]))
         };
         Hand {
-            recorded: Recorded {
-                callsite: Arc::new(callsite),
-                trace_id: TraceId::from_seed("trace"),
-                id: SpanId::from_seed(name),
-                parents: Parents::default(),
-                shown: Lanes::from_iter([0]),
-                start: 0,
-                end: 0,
-                first_token: None,
-                kind: Kind::Span,
-                unknown_type: false,
-                usage_below: false,
-                level: None,
-                trace: Arc::default(),
-                trace_name: None,
-                fields: Fields::default(),
-                events: SmallVec::new(),
-                links: Vec::new(),
-                dropped_events: 0,
-                dropped_fields: 0,
-                dropped_links: 0,
-            },
+            recorded,
             reading: Reading {
                 name: name.into(),
                 ..Reading::default()
