@@ -39,6 +39,7 @@ fn main() {
     let (layer, llm) = tracing_llm::builder()
         .exporter(Discard("otlp"), Scope::Everything)
         .exporter(Discard("langfuse"), Scope::Observations)
+        .on_diagnostic(|_| {})
         .build()
         .unwrap();
     let subscriber = Dispatch::new(tracing_subscriber::registry().with(layer));

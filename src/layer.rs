@@ -2,6 +2,7 @@
 
 mod current;
 mod event;
+mod ground;
 mod kind;
 mod open;
 mod roles;
@@ -130,7 +131,7 @@ where
         let Some(callsite) = core.callsite(attributes.metadata()) else {
             return;
         };
-        let mut fields = core.sink.buffer();
+        let mut fields = core.ground.sink().buffer();
         // The user's formatting runs here, before anything is locked.
         attributes.record(&mut Visitor {
             fields: &mut fields,
@@ -149,7 +150,7 @@ where
         let birth = core.birth(span.parent(), attributes.is_contextual());
         let open = OpenObservation::new(birth, callsite, fields);
         if !open.lanes().is_empty() {
-            core.sink.open();
+            core.ground.sink().open();
         }
         span.extensions_mut().replace(open);
     }

@@ -12,12 +12,8 @@ use crate::read;
 
 impl Core {
     /// An event, its values in `values`, inside `span`.
-    pub(super) fn event<'a, S>(
-        self: &Arc<Self>,
-        span: SpanRef<'a, S>,
-        callsite: Arc<Callsite>,
-        values: &mut Fields,
-    ) where
+    pub(super) fn event<'a, S>(&self, span: SpanRef<'a, S>, callsite: Arc<Callsite>, values: &mut Fields)
+    where
         S: LookupSpan<'a>,
     {
         if let Some(report) = Report::of(&callsite) {
@@ -43,7 +39,7 @@ impl Core {
             self.observe(&span, Arc::clone(&callsite), values);
         }
         if callsite.tells_the_span {
-            let mut told = self.sink.buffer();
+            let mut told = self.ground.sink().buffer();
             told.append(values, |head| head.key = known(&callsite, head.key));
             self.on(&span, |open| open.record(&told));
             return;
@@ -60,7 +56,7 @@ impl Core {
     }
 
     /// The event is an observation where observations are shown; where everything is, it stays an event of its span.
-    fn observe<'a, S>(self: &Arc<Self>, span: &SpanRef<'a, S>, callsite: Arc<Callsite>, values: &Fields)
+    fn observe<'a, S>(&self, span: &SpanRef<'a, S>, callsite: Arc<Callsite>, values: &Fields)
     where
         S: LookupSpan<'a>,
     {
@@ -69,7 +65,7 @@ impl Core {
         let Some(birth) = self.on(span, OpenObservation::bear) else {
             return;
         };
-        let mut fields = self.sink.buffer();
+        let mut fields = self.ground.sink().buffer();
         fields.append(values, |head| {
             if is_named(&callsite, head.key, "message") {
                 (head.role, head.trust) = (Role::Name, Trust::Convention);
@@ -86,7 +82,7 @@ impl Core {
         finished.recorded.shown = lanes;
         self.on(span, |open| open.child_closed(Below::default()));
         if !lanes.is_empty() {
-            self.sink.open();
+            self.ground.sink().open();
             self.finished(finished);
         }
     }

@@ -10,8 +10,8 @@ use crate::above::ByHand;
 use crate::clock::MonotonicNanos;
 use crate::field::{Role, Trust};
 use crate::id::SpanId;
+use crate::layer::ground::Ground;
 use crate::layer::kind::{self, Implied};
-use crate::layer::shared::Core;
 use crate::layer::trace::{self, Above, Own, TraceState};
 use crate::model::{
     Callsite, EventHead, Fields, Head, Key, Kind, Lanes, Level, Link, Parents, Recorded, TraceAttributes,
@@ -70,8 +70,8 @@ pub(crate) struct Birth {
 
 impl Birth {
     /// A span with nothing recorded above it starts a trace, or stands below an observation made by hand.
-    pub(crate) fn root(core: &Arc<Core>, above: Option<Arc<dyn ByHand>>) -> Self {
-        let trace = Arc::new(TraceState::new(Arc::clone(core), above));
+    pub(crate) fn root(ground: &Arc<Ground>, above: Option<Arc<dyn ByHand>>) -> Self {
+        let trace = Arc::new(TraceState::new(Arc::clone(ground), above));
         let above = trace.above();
         // The count first: a change that comes between the two is worked out once more.
         let seen = trace.changes();
@@ -94,7 +94,7 @@ impl OpenObservation {
             inherited,
             seen,
         } = birth;
-        let id = trace.core.ids.span();
+        let id = trace.ground.source.ids.span();
         let start = trace.now();
         let mut open = Self {
             id,
@@ -145,7 +145,7 @@ impl OpenObservation {
         let shown = self.callsite.shown;
         Birth {
             trace: Arc::clone(&self.trace),
-            parents: Parents::below(self.id, shown, &self.parents, self.trace.core.lanes),
+            parents: Parents::below(self.id, shown, &self.parents, self.trace.ground.lanes),
             shown_above: self.above.shown || !self.callsite.hidden,
             inherited: Arc::clone(&self.inherited),
             seen: self.seen,

@@ -1,7 +1,6 @@
 //! What all callbacks share, and how they find their observation.
 
 use std::fmt;
-use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -10,23 +9,16 @@ use tracing::Metadata;
 use tracing_subscriber::registry::{LookupSpan, SpanRef};
 
 use crate::above;
-use crate::clock::Clock;
 use crate::diag::Diagnostics;
-use crate::id::Ids;
 use crate::layer::Settings;
+use crate::layer::ground::Ground;
 use crate::layer::open::{Birth, Finished, OpenObservation};
 use crate::layer::roles::{self, Callsites};
-use crate::model::{Callsite, Lanes, Severity, TraceAttributes};
-use crate::sink::{Sink, Source};
+use crate::model::{Callsite, Lanes, Severity};
 
 /// What all callbacks share.
 pub(crate) struct Core {
-    pub(crate) sink: Arc<dyn Sink>,
-    pub(crate) clock: Clock,
-    pub(crate) ids: Ids,
-    pub(crate) lanes: Lanes,
-    /// The attributes of a trace that has none.
-    pub(crate) nothing: Arc<TraceAttributes>,
+    pub(super) ground: Arc<Ground>,
     /// The lanes that show no infrastructure.
     pub(super) observation_lanes: Lanes,
     pub(super) diagnostics: Diagnostics,
@@ -48,18 +40,13 @@ impl Core {
             plain_names,
             error_events,
         } = settings;
-        let Source { sink, clock, ids } = source;
-        let lanes = sink.lanes();
+        let ground = Ground::new(source);
         let infrastructure = Callsite {
             hidden: true,
             ..Callsite::default()
         };
         Self {
-            observation_lanes: lanes.without(sink.shown(&infrastructure)),
-            lanes,
-            clock,
-            ids,
-            nothing: Arc::default(),
+            observation_lanes: ground.lanes.without(ground.sink().shown(&infrastructure)),
             diagnostics,
             severity: roles::severity(level),
             plain_names,
@@ -67,7 +54,7 @@ impl Core {
             callsites: Callsites::default(),
             retired: AtomicBool::new(false),
             unknown_type_said: AtomicBool::new(false),
-            sink,
+            ground: Arc::new(ground),
         }
     }
 
@@ -76,17 +63,12 @@ impl Core {
         if roles::severity(*metadata.level()) < self.severity {
             return None;
         }
-        Some(self.callsites.get(metadata, self.plain_names, &*self.sink))
-    }
-
-    /// Whether the layer's spans go to the sink at this address.
-    pub(super) fn goes_to(&self, sink: *const ()) -> bool {
-        ptr::addr_eq(Arc::as_ptr(&self.sink), sink)
+        Some(self.callsites.get(metadata, self.plain_names, self.ground.sink()))
     }
 
     /// The span's observation, if it is one of this layer's.
     pub(super) fn on<'a, S, R>(
-        self: &Arc<Self>,
+        &self,
         span: &SpanRef<'a, S>,
         act: impl FnOnce(&mut OpenObservation) -> R,
     ) -> Option<R>
@@ -95,12 +77,12 @@ impl Core {
     {
         let mut extensions = span.extensions_mut();
         let open = extensions.get_mut::<OpenObservation>()?;
-        Arc::ptr_eq(&open.trace.core, self).then(|| act(open))
+        Arc::ptr_eq(&open.trace.ground, &self.ground).then(|| act(open))
     }
 
     /// The observation of the nearest recorded span, this one included.
     pub(super) fn on_nearest<'a, S, R>(
-        self: &Arc<Self>,
+        &self,
         span: &SpanRef<'a, S>,
         act: impl FnOnce(&mut OpenObservation) -> R,
     ) -> Option<R>
@@ -115,7 +97,7 @@ impl Core {
     }
 
     /// Takes the span's observation out, if it is one of this layer's, with what holds for it by now.
-    pub(super) fn take<'a, S>(self: &Arc<Self>, span: &SpanRef<'a, S>) -> Option<OpenObservation>
+    pub(super) fn take<'a, S>(&self, span: &SpanRef<'a, S>) -> Option<OpenObservation>
     where
         S: LookupSpan<'a>,
     {
@@ -123,7 +105,7 @@ impl Core {
         for _ in 0..2 {
             let mut extensions = span.extensions_mut();
             let open = extensions.get_mut::<OpenObservation>()?;
-            if !Arc::ptr_eq(&open.trace.core, self) {
+            if !Arc::ptr_eq(&open.trace.ground, &self.ground) {
                 return None;
             }
             if !open.is_stale() {
@@ -137,7 +119,7 @@ impl Core {
     }
 
     /// The nearest recorded span, this one included.
-    pub(super) fn nearest<'a, S>(self: &Arc<Self>, span: SpanRef<'a, S>) -> Option<SpanRef<'a, S>>
+    pub(super) fn nearest<'a, S>(&self, span: SpanRef<'a, S>) -> Option<SpanRef<'a, S>>
     where
         S: LookupSpan<'a>,
     {
@@ -146,7 +128,7 @@ impl Core {
 
     /// Brings what of the trace holds for a span up to date, if any span changed something: down from the nearest
     /// ancestor that knows of the change, so that a change costs one way through the tree and not one for each span.
-    pub(super) fn refresh<'a, S>(self: &Arc<Self>, span: &SpanRef<'a, S>)
+    pub(super) fn refresh<'a, S>(&self, span: &SpanRef<'a, S>)
     where
         S: LookupSpan<'a>,
     {
@@ -171,11 +153,11 @@ impl Core {
 
     /// What a span takes from its nearest recorded ancestor; without one, if it takes its parent from where it begins,
     /// from the observation made by hand in whose scope that is.
-    pub(super) fn birth<'a, S>(self: &Arc<Self>, parent: Option<SpanRef<'a, S>>, contextual: bool) -> Birth
+    pub(super) fn birth<'a, S>(&self, parent: Option<SpanRef<'a, S>>, contextual: bool) -> Birth
     where
         S: LookupSpan<'a>,
     {
-        let root = || Birth::root(self, above::here().filter(|_| contextual));
+        let root = || Birth::root(&self.ground, above::here().filter(|_| contextual));
         let Some(parent) = parent else {
             return root();
         };
@@ -200,14 +182,14 @@ impl Core {
                 ));
             }
         }
-        self.sink.finish(finished.recorded);
+        self.ground.sink().finish(finished.recorded);
     }
 }
 
 impl fmt::Debug for Core {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Core")
-            .field("lanes", &self.lanes)
+            .field("lanes", &self.ground.lanes)
             .finish_non_exhaustive()
     }
 }

@@ -7,14 +7,14 @@ use crate::above::ByHand;
 use crate::clock::{MonotonicNanos, UnixNanos};
 use crate::field::{Role, Trust};
 use crate::id::TraceId;
-use crate::layer::shared::Core;
+use crate::layer::ground::Ground;
 use crate::model::{Callsite, Entry, Fields, Head, Key, TraceAttributes, ValueRef};
 use crate::read;
 
 /// What the spans of one trace share.
 #[derive(Debug)]
 pub(crate) struct TraceState {
-    pub(crate) core: Arc<Core>,
+    pub(crate) ground: Arc<Ground>,
     pub(crate) id: TraceId,
     /// What turns the monotonic clock into the time of day; taken once, at the root.
     offset: u64,
@@ -29,19 +29,19 @@ pub(crate) struct TraceState {
 
 impl TraceState {
     /// A new trace, or a part of the one that an observation made by hand stands in.
-    pub(crate) fn new(core: Arc<Core>, above: Option<Arc<dyn ByHand>>) -> Self {
-        let above = above.filter(|above| core.goes_to(above.sink()));
+    pub(crate) fn new(ground: Arc<Ground>, above: Option<Arc<dyn ByHand>>) -> Self {
+        let above = above.filter(|above| ground.goes_to(above.sink()));
         Self {
             id: above
                 .as_ref()
-                .map_or_else(|| core.ids.trace(), |above| above.trace_id()),
+                .map_or_else(|| ground.source.ids.trace(), |above| above.trace_id()),
             offset: above
                 .as_ref()
-                .map_or_else(|| core.clock.offset(), |above| above.offset()),
+                .map_or_else(|| ground.source.clock.offset(), |above| above.offset()),
             changes: AtomicU64::new(0),
             name: Mutex::new(above.as_ref().map(|above| above.trace_name())),
             above,
-            core,
+            ground,
         }
     }
 
@@ -53,12 +53,12 @@ impl TraceState {
     pub(crate) fn attributes(&self) -> Arc<TraceAttributes> {
         match &self.above {
             Some(above) => above.attributes(),
-            None => Arc::clone(&self.core.nothing),
+            None => Arc::clone(&self.ground.nothing),
         }
     }
 
     pub(crate) fn now(&self) -> MonotonicNanos {
-        self.core.clock.monotonic()
+        self.ground.source.clock.monotonic()
     }
 
     pub(crate) fn unix(&self, time: MonotonicNanos) -> UnixNanos {

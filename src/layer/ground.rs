@@ -1,0 +1,44 @@
+//! What every trace of a layer stands on: where its observations go, its clock and ids.
+
+use std::fmt;
+use std::ptr;
+use std::sync::Arc;
+
+use crate::model::{Lanes, TraceAttributes};
+use crate::sink::{Sink, Source};
+
+/// One for each layer: two spans of one ground belong to the same layer.
+pub(crate) struct Ground {
+    pub(crate) source: Source,
+    /// Every lane there is.
+    pub(crate) lanes: Lanes,
+    /// The attributes of a trace that has none.
+    pub(crate) nothing: Arc<TraceAttributes>,
+}
+
+impl Ground {
+    pub(crate) fn new(source: Source) -> Self {
+        Self {
+            lanes: source.sink.lanes(),
+            nothing: Arc::default(),
+            source,
+        }
+    }
+
+    pub(crate) fn sink(&self) -> &dyn Sink {
+        &*self.source.sink
+    }
+
+    /// Whether this is the sink that its observations go to.
+    pub(crate) fn goes_to(&self, sink: *const ()) -> bool {
+        ptr::addr_eq(Arc::as_ptr(&self.source.sink), sink)
+    }
+}
+
+impl fmt::Debug for Ground {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ground")
+            .field("lanes", &self.lanes)
+            .finish_non_exhaustive()
+    }
+}
