@@ -16,7 +16,7 @@
 //! | 15 | the trace's name on every row | `s15_…` |
 //! | 16 | the ten types | `golden::types` |
 //! | 17, 18, 19, 21 | types in capital letters, beside a model, by operation, by model alone | `s17_…`, `s18_s21_…`, `s19_…` |
-//! | 20 | `openinference.span.kind` | these names are to come; nothing the server could guess from is sent: `s19_to_s21_s43` in `langfuse::dialect` |
+//! | 20 | `openinference.span.kind` | `s20_…` |
 //! | 22, 47 | events are no rows unless they say so; an exception alone is no error | `s22_…`, `s44_s47_…` |
 //! | 23, 24, 25, 26 | input and output | `s23_…` |
 //! | 27, 28, 29, 32 | metadata | `s27_…` |
@@ -254,6 +254,18 @@ fn s19_an_operation_is_a_type() {
     });
     let kinds: Vec<_> = rows.iter().map(|row| row.kind.as_str()).collect();
     assert_eq!(kinds, ["GENERATION", "TOOL", "EMBEDDING"]);
+}
+
+/// The server knows these words in capitals only; what it is sent is the explicit type, whatever their case.
+#[test]
+fn s20_an_openinference_kind_is_a_type() {
+    let rows = stored(|| {
+        for kind in ["LLM", "llm", "TOOL"] {
+            drop(info_span!("x", openinference.span.kind = kind));
+        }
+    });
+    let kinds: Vec<_> = rows.iter().map(|row| row.kind.as_str()).collect();
+    assert_eq!(kinds, ["GENERATION", "GENERATION", "TOOL"]);
 }
 
 #[test]
