@@ -79,12 +79,9 @@ impl Reader {
                         .rewrite(index, if json { TextForm::Json } else { form }, text);
                     if form == TextForm::Error && role == Role::Return && is_own {
                         failed = true;
-                        recorded
-                            .fields
-                            .entries_mut()
-                            .skip(index)
-                            .take(1)
-                            .for_each(|head| head.role = Role::StatusMessage);
+                        if let Some(head) = recorded.fields.entries_mut().nth(index) {
+                            head.role = Role::StatusMessage;
+                        }
                     }
                 }
             }
@@ -247,7 +244,7 @@ fn best_of(recorded: &Recorded, reading: &Reading, is: impl Fn(&Entry) -> bool) 
 fn prompt(recorded: &Recorded, reading: &mut Reading) -> Option<PromptLink> {
     let name = best(recorded, reading, &[Role::PromptName]);
     let version = best(recorded, reading, &[Role::PromptVersion]);
-    let value = |index: Option<usize>| Some(recorded.fields.value(recorded.fields.entries().get(index?)?));
+    let value = |index: Option<usize>| recorded.fields.value_at(index?);
     let link = value(name)
         .and_then(text)
         .zip(value(version).and_then(ValueRef::as_count));

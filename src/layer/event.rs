@@ -39,7 +39,8 @@ impl Core {
             self.observe(&span, Arc::clone(&callsite), values);
         }
         if callsite.tells_the_span {
-            let mut told = self.ground.sink().buffer();
+            // Not one of the sink's buffers: none of those that it lends for a span would come back from here.
+            let mut told = Fields::default();
             told.append(values, |head| head.key = known(&callsite, head.key));
             self.on(&span, |open| open.record(&told));
             return;
@@ -73,11 +74,7 @@ impl Core {
         });
         let mut open = OpenObservation::new(birth, Arc::clone(&callsite), fields);
         open.end_now();
-        open.escalate(match callsite.severity {
-            Severity::Error => Some(Level::Error),
-            Severity::Warn => Some(Level::Warning),
-            _ => None,
-        });
+        open.escalate(callsite.severity.level());
         let mut finished = open.finish();
         finished.recorded.shown = lanes;
         self.on(span, |open| open.child_closed(Below::default()));
@@ -102,11 +99,7 @@ impl Report {
         };
         match field.name {
             "return" => Some(Self::Returned),
-            "error" => Some(Self::Failed(match callsite.severity {
-                Severity::Error => Some(Level::Error),
-                Severity::Warn => Some(Level::Warning),
-                _ => None,
-            })),
+            "error" => Some(Self::Failed(callsite.severity.level())),
             _ => None,
         }
     }

@@ -14,7 +14,7 @@ use crate::layer::ground::Ground;
 use crate::layer::kind::{self, Implied};
 use crate::layer::trace::{self, Above, Own, TraceState};
 use crate::model::{
-    Callsite, EventHead, Fields, Head, Key, Kind, Lanes, Level, Link, Parents, Recorded, TraceAttributes,
+    Callsite, EventHead, Fields, Head, Kind, Lanes, Level, Link, Parents, Recorded, TraceAttributes,
 };
 use crate::read;
 
@@ -280,13 +280,7 @@ impl OpenObservation {
         };
         if let Some((level, message)) = outcome {
             recorded.level = recorded.level.max(Some(level));
-            let head = Head {
-                key: Key::Known("outcome"),
-                role: Role::StatusMessage,
-                trust: Trust::Plain,
-                late: true,
-                owner: 0,
-            };
+            let head = Head::said("outcome", Role::StatusMessage, Trust::Plain);
             recorded.fields.str(head, message);
         }
         let Implied { kind, said, unknown } = kind::implied(&recorded);

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::field::Meaning;
-use crate::model::{Kind, Lanes};
+use crate::model::{Kind, Lanes, Level};
 
 /// How grave a span or an event is, as its source says.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Debug)]
@@ -14,6 +14,17 @@ pub(crate) enum Severity {
     Info,
     Warn,
     Error,
+}
+
+impl Severity {
+    /// How grave an event of it makes its span, if it makes it anything.
+    pub(crate) fn level(self) -> Option<Level> {
+        match self {
+            Self::Error => Some(Level::Error),
+            Self::Warn => Some(Level::Warning),
+            Self::Info | Self::Debug | Self::Trace => None,
+        }
+    }
 }
 
 /// One declared field.

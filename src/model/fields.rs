@@ -2,69 +2,17 @@
 
 mod again;
 mod bounded;
+mod head;
 
 use std::fmt;
 
-use crate::field::{Meaning, Role, Trust};
 use crate::model::ValueRef;
 
 #[cfg(test)]
 pub(crate) use again::GARBAGE_LIMIT;
 use bounded::VALUE_LIMIT;
 pub(crate) use bounded::cut;
-
-/// The name of a field.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Key {
-    /// A declared field, by its index in the callsite.
-    Declared(u16),
-    /// A name of ours.
-    Known(&'static str),
-    /// A name that came at run time, kept in the buffer.
-    Given(Range),
-}
-
-/// What is known of a value before it is written.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Head {
-    pub(crate) key: Key,
-    pub(crate) role: Role,
-    pub(crate) trust: Trust,
-    /// Recorded after the span's creation.
-    pub(crate) late: bool,
-    /// 0 for the span itself, n for its nth event.
-    pub(crate) owner: u16,
-}
-
-impl Head {
-    /// A declared field whose meaning is not known yet.
-    pub(crate) fn declared(index: usize) -> Self {
-        let index = u16::try_from(index).unwrap_or(u16::MAX);
-        Self {
-            key: Key::Declared(index),
-            role: Role::None,
-            trust: Trust::Plain,
-            late: false,
-            owner: 0,
-        }
-    }
-
-    /// A value given through the handle.
-    pub(crate) fn handle(key: Key, role: Role) -> Self {
-        Self {
-            key,
-            role,
-            trust: Trust::Handle,
-            late: true,
-            owner: 0,
-        }
-    }
-
-    pub(crate) fn meaning(&mut self, meaning: Meaning) {
-        self.role = meaning.role;
-        self.trust = meaning.trust;
-    }
-}
+pub(crate) use head::{Head, Key};
 
 /// One recorded value.
 #[derive(Clone, Copy, Debug)]
@@ -164,6 +112,11 @@ impl Fields {
             Slot::Error(range) => ValueRef::Error(self.text(range)),
             Slot::Bytes(range) => ValueRef::Bytes(stretch(&self.raw, range)),
         }
+    }
+
+    /// The value of the entry at this place.
+    pub(crate) fn value_at(&self, index: usize) -> Option<ValueRef<'_>> {
+        Some(self.value(self.entries.get(index)?))
     }
 
     /// Whether a value is the `Debug` of an `Option` that is `None`, which says nothing.
@@ -381,6 +334,7 @@ fn stretch(bytes: &[u8], range: Range) -> &[u8] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::field::Role;
 
     #[test]
     fn values_come_back_with_their_types_also_from_an_appended_buffer() {

@@ -289,8 +289,7 @@ impl Observation {
 
     /// The value of the entry with this index.
     pub(crate) fn field_value(&self, index: usize) -> Option<ValueRef<'_>> {
-        let entry = self.recorded.fields.entries().get(index)?;
-        Some(self.recorded.fields.value(entry))
+        self.recorded.fields.value_at(index)
     }
 
     /// The fields of the span itself, each key once, in the order of recording.

@@ -25,12 +25,8 @@ pub(super) fn read(recorded: &mut Recorded, reading: &mut Reading) {
     reading.said_output = parts::said(recorded, output);
     messages::add_system(recorded, reading);
     let recorded = &*recorded;
-    let whole = input
-        .and_then(|index| recorded.fields.entries().get(index))
-        .map(|entry| recorded.fields.value(entry));
-    let returned = output
-        .and_then(|index| recorded.fields.entries().get(index))
-        .map(|entry| recorded.fields.value(entry));
+    let whole = input.and_then(|index| recorded.fields.value_at(index));
+    let returned = output.and_then(|index| recorded.fields.value_at(index));
     let said = [reading.said_input, reading.said_output];
     let mut arguments = false;
     for (entry, used) in recorded.fields.entries().iter().zip(&mut reading.uses) {
@@ -157,9 +153,9 @@ fn is_raw_form(recorded: &Recorded, contents: [(&Option<Content>, Option<usize>)
 
 /// The model that was asked for, where another one answered.
 fn is_another_model(recorded: &Recorded, model: Option<usize>, entry: &Entry) -> bool {
-    let model = model.and_then(|index| recorded.fields.entries().get(index));
+    let model = model.and_then(|index| recorded.fields.value_at(index));
     matches!(entry.head.role, Role::Model | Role::ResponseModel)
-        && model.is_some_and(|model| recorded.fields.value(model) != recorded.fields.value(entry))
+        && model.is_some_and(|model| model != recorded.fields.value(entry))
 }
 
 /// Roles that say something no other place of Langfuse shows.

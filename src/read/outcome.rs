@@ -12,7 +12,7 @@ use crate::read::{best, text};
 pub(super) fn read(recorded: &Recorded, reading: &mut Reading, failed: bool) {
     let word = |role| {
         let index = best(recorded, reading, &[role])?;
-        text(recorded.fields.value(recorded.fields.entries().get(index)?))
+        text(recorded.fields.value_at(index)?)
     };
     let status = word(Role::StatusCode);
     let is_status = |code: &str| {
@@ -45,7 +45,7 @@ pub(super) fn read(recorded: &Recorded, reading: &mut Reading, failed: bool) {
 /// The most trusted message; an error that was returned before an event's, the last before the first.
 fn message(recorded: &Recorded, reading: &Reading) -> Option<String> {
     let index = best(recorded, reading, &[Role::StatusDescription, Role::StatusMessage])?;
-    let message = text(recorded.fields.value(recorded.fields.entries().get(index)?))?;
+    let message = text(recorded.fields.value_at(index)?)?;
     (!message.is_empty()).then(|| message.into_owned())
 }
 
@@ -67,7 +67,7 @@ fn span_kind(word: &str) -> SpanKind {
 fn first_token(recorded: &Recorded, reading: &Reading) -> Option<UnixNanos> {
     let value = |role| {
         let index = best(recorded, reading, &[role])?;
-        Some(recorded.fields.value(recorded.fields.entries().get(index)?))
+        recorded.fields.value_at(index)
     };
     let absolute = value(Role::FirstToken).and_then(text).and_then(|time| {
         let time = humantime::parse_rfc3339_weak(time.trim().trim_matches('"')).ok()?;

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use super::OpenObservation;
 use crate::field::{Role, Trust};
-use crate::model::{Callsite, EventHead, EventKind, Fields, Head, Key, Kind, Level, Link, TraceAttributes};
+use crate::model::{Callsite, EventHead, EventKind, Fields, Head, Kind, Level, Link, TraceAttributes};
 
 /// How many events of one span are kept (OpenTelemetry's default limit); the rest is counted.
 const EVENT_LIMIT: usize = 128;
@@ -78,8 +78,7 @@ impl OpenObservation {
         self.returned = true;
         self.callsite.returns.store(true, Ordering::Relaxed);
         self.fields.append(values, |head| {
-            (head.key, head.role, head.trust, head.late) =
-                (Key::Known("return"), Role::Return, Trust::Convention, true);
+            *head = Head::said("return", Role::Return, Trust::Convention);
         });
         self.touch();
     }
@@ -89,13 +88,7 @@ impl OpenObservation {
         self.failed = true;
         self.escalate(level);
         self.fields.append(values, |head| {
-            *head = Head {
-                key: Key::Known("error"),
-                role: Role::StatusMessage,
-                trust: Trust::Convention,
-                late: true,
-                owner: 0,
-            };
+            *head = Head::said("error", Role::StatusMessage, Trust::Convention);
         });
         self.event(callsite, EventKind::Exception, values);
     }
@@ -107,13 +100,7 @@ impl OpenObservation {
     /// The message of an ERROR event: said of the span where nothing better is.
     pub(crate) fn complain(&mut self, message: Option<&str>) {
         let Some(message) = message else { return };
-        let head = Head {
-            key: Key::Known("event"),
-            role: Role::StatusMessage,
-            trust: Trust::Plain,
-            late: true,
-            owner: 0,
-        };
+        let head = Head::said("event", Role::StatusMessage, Trust::Plain);
         if !self
             .fields
             .entries()
