@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use serde::Serialize;
 
 use crate::field::Role;
-use crate::model::{Cost, Fields, Head, Key, Usage};
+use crate::model::{Cost, Fields, Head, Key, Usage, ValueRef};
 
 /// The tokens of a call.
 pub(crate) fn usage(fields: &mut Fields, usage: Usage) {
@@ -68,6 +68,22 @@ pub(crate) fn serialized(fields: &mut Fields, head: Head, json: &str) {
             _ => fields.json(head, json),
         },
     }
+}
+
+/// The same under a name that only the program knows.
+pub(crate) fn named(fields: &mut Fields, name: &str, role: Role, json: &str) {
+    let key = fields.name(name);
+    serialized(fields, Head::handle(key, role), json);
+}
+
+/// A value of a trace's metadata, which is no entry of an observation; nothing is done for null and for what cannot be
+/// serialised.
+pub(crate) fn trace_metadata<T>(value: &impl Serialize, set: impl FnOnce(ValueRef<'_>) -> T) -> Option<T> {
+    let mut fields = Fields::default();
+    let head = Head::handle(Key::Known(""), Role::TraceMetadata);
+    serialized(&mut fields, head, &json(value)?);
+    let entry = fields.entries().first()?;
+    Some(set(fields.value(entry)))
 }
 
 /// Runs a user's formatting. If it panics, the value is left out and the host goes on: it asked for a span, not for

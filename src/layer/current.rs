@@ -256,10 +256,7 @@ impl ObservationHandle {
         let Some(json) = json(&value) else {
             return self;
         };
-        self.write(|fields| {
-            let key = fields.name(name);
-            serialized(fields, Head::handle(key, role), &json);
-        })
+        self.write(|fields| describe::named(fields, name, role, &json))
     }
 }
 
@@ -297,22 +294,13 @@ impl TraceHandle {
         if self.top.is_none() {
             return self;
         }
-        let Some(json) = json(&value) else {
-            return self;
-        };
-        let mut fields = Fields::default();
-        serialized(
-            &mut fields,
-            Head::handle(Key::Known(""), Role::TraceMetadata),
-            &json,
-        );
-        let Some(entry) = fields.entries().first() else {
-            return self;
-        };
-        let (key, value) = (key.as_ref(), fields.value(entry));
-        self.set(Role::TraceMetadata, |attributes| {
-            read::set_attribute(attributes, Role::TraceMetadata, key, value);
-        })
+        let key = key.as_ref();
+        let set = describe::trace_metadata(&value, |value| {
+            self.set(Role::TraceMetadata, |attributes| {
+                read::set_attribute(attributes, Role::TraceMetadata, key, value);
+            })
+        });
+        set.unwrap_or(self)
     }
 
     /// The name of the trace. Without it the trace has the name of its first topmost observation.

@@ -172,10 +172,7 @@ impl Handle {
 
     fn named(&self, name: &str, role: Role, value: impl Serialize) -> &Self {
         if let Some(json) = self.json(value) {
-            self.0.write(|fields| {
-                let key = fields.name(name);
-                serialized(fields, Head::handle(key, role), &json);
-            });
+            self.0.write(|fields| describe::named(fields, name, role, &json));
         }
         self
     }

@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::Serialize;
 
 use crate::clock::UnixNanos;
-use crate::describe::{json, serialized};
+use crate::describe::trace_metadata;
 use crate::field::Role;
 use crate::id::TraceId;
-use crate::model::{Callsite, Fields, Head, Key, Lanes, TraceAttributes, ValueRef};
+use crate::model::{Callsite, Lanes, TraceAttributes, ValueRef};
 use crate::read;
 use crate::sink::Source;
 
@@ -126,17 +126,11 @@ impl TraceHandle {
 
     /// Metadata of the trace, shown on each of its observations: at most 128 keys, of which more are left out.
     pub fn metadata(&self, key: impl AsRef<str>, value: impl Serialize) -> &Self {
-        let Some(json) = json(&value) else {
-            return self;
-        };
-        let mut fields = Fields::default();
-        let head = Head::handle(Key::Known(""), Role::TraceMetadata);
-        serialized(&mut fields, head, &json);
-        let Some(entry) = fields.entries().first() else {
-            return self;
-        };
-        let (key, value) = (key.as_ref(), fields.value(entry));
-        self.set(|attributes| read::set_attribute(attributes, Role::TraceMetadata, key, value))
+        let key = key.as_ref();
+        let set = trace_metadata(&value, |value| {
+            self.set(|attributes| read::set_attribute(attributes, Role::TraceMetadata, key, value))
+        });
+        set.unwrap_or(self)
     }
 
     /// The name of the trace. Without it the trace has the name that its root began with.
