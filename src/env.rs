@@ -1,9 +1,13 @@
 //! Environment variables, behind a closure so that a test can have its own.
 
+mod reader;
+
 use std::fmt;
 use std::sync::Arc;
 
 use percent_encoding::percent_decode_str;
+
+pub(crate) use self::reader::Reader;
 
 /// Looks variables up.
 #[derive(Clone)]

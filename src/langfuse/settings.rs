@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 
-use crate::env::{FromEnv, Variables};
+use crate::env::{FromEnv, Reader, Variables};
 use crate::error::{Error, Kind};
 use crate::http::{BadUrl, Endpoint};
 use crate::langfuse::environment::normalise;
@@ -56,15 +56,7 @@ impl LangfuseSettings {
 
     /// What the variables say; `None` when they ask for no traces, or for what cannot be.
     pub(crate) fn from_env(variables: &Variables) -> FromEnv<Option<Self>> {
-        let mut reader = Reader {
-            variables,
-            messages: Vec::new(),
-        };
-        let settings = reader.settings();
-        FromEnv {
-            settings,
-            messages: reader.messages,
-        }
+        Reader::read(variables, settings)
     }
 
     /// The defaults for this server and project.
@@ -167,109 +159,58 @@ fn base_of(text: &str) -> Result<Endpoint, BadUrl> {
         .fold(base, Endpoint::without_suffix))
 }
 
-/// Reads the variables and collects what cannot be used.
-struct Reader<'a> {
-    variables: &'a Variables,
-    messages: Vec<String>,
+fn settings(reader: &mut Reader<'_>) -> Option<LangfuseSettings> {
+    if !reader.flag(ENABLED, true) {
+        return None;
+    }
+    let credentials = credentials(reader)?;
+    let mut settings = LangfuseSettings::to(base(reader)?, credentials);
+    let default = LangfuseSettings::DEFAULT_TIMEOUT.as_secs().to_string();
+    if let Some(timeout) = reader.seconds(TIMEOUT, &default) {
+        settings.timeout = timeout;
+    }
+    settings.flush_at = reader.number(&[FLUSH_AT], 1, "the default");
+    settings.flush_interval = reader.seconds(FLUSH_INTERVAL, "the default");
+    Some(settings)
 }
 
-impl Reader<'_> {
-    fn settings(&mut self) -> Option<LangfuseSettings> {
-        if !self.is_enabled() {
+fn credentials(reader: &mut Reader<'_>) -> Option<Credentials> {
+    let (public_key, secret_key) = match (reader.get(PUBLIC_KEY), reader.get(SECRET_KEY)) {
+        (Some(public_key), Some(secret_key)) => (public_key, secret_key),
+        (Some(_), None) => {
+            reader.say(format!("{SECRET_KEY} is not set, {PUBLIC_KEY} is: {NO_TRACES}"));
             return None;
         }
-        let credentials = self.credentials()?;
-        let mut settings = LangfuseSettings::to(self.base()?, credentials);
-        let default = LangfuseSettings::DEFAULT_TIMEOUT;
-        if let Some(timeout) = self.seconds(TIMEOUT, &default.as_secs().to_string()) {
-            settings.timeout = timeout;
-        }
-        settings.flush_at = self.flush_at();
-        settings.flush_interval = self.seconds(FLUSH_INTERVAL, "the default");
-        Some(settings)
-    }
-
-    fn is_enabled(&mut self) -> bool {
-        let Some(value) = self.variables.get(ENABLED) else {
-            return true;
-        };
-        match value.to_ascii_lowercase().as_str() {
-            "true" | "1" | "yes" => true,
-            "false" | "0" | "no" => false,
-            _ => {
-                self.say(format!("{ENABLED} is neither true nor false: it counts as true"));
-                true
-            }
-        }
-    }
-
-    fn credentials(&mut self) -> Option<Credentials> {
-        let (public_key, secret_key) = (self.variables.get(PUBLIC_KEY), self.variables.get(SECRET_KEY));
-        let (public_key, secret_key) = match (public_key, secret_key) {
-            (Some(public_key), Some(secret_key)) => (public_key, secret_key),
-            (Some(_), None) => {
-                self.say(format!("{SECRET_KEY} is not set, {PUBLIC_KEY} is: {NO_TRACES}"));
-                return None;
-            }
-            (None, Some(_)) => {
-                self.say(format!("{PUBLIC_KEY} is not set, {SECRET_KEY} is: {NO_TRACES}"));
-                return None;
-            }
-            (None, None) => {
-                if let Some((name, _)) = self.variables.first(&BASE) {
-                    self.say(format!(
-                        "{PUBLIC_KEY} and {SECRET_KEY} are not set, {name} is: {NO_TRACES}"
-                    ));
-                }
-                return None;
-            }
-        };
-        let keys = Credentials {
-            public_key,
-            secret_key,
-        };
-        if let Some(fault) = keys.fault([PUBLIC_KEY, SECRET_KEY]) {
-            self.say(format!("{fault}: {NO_TRACES}"));
+        (None, Some(_)) => {
+            reader.say(format!("{PUBLIC_KEY} is not set, {SECRET_KEY} is: {NO_TRACES}"));
             return None;
         }
-        Some(keys)
-    }
-
-    fn base(&mut self) -> Option<Endpoint> {
-        let found = self.variables.first(&BASE);
-        let (name, text) = found.unwrap_or((BASE[0], LangfuseSettings::DEFAULT_BASE.to_owned()));
-        base_of(&text)
-            .map_err(|reason| self.say(format!("{name} {reason}: {NO_TRACES}")))
-            .ok()
-    }
-
-    fn flush_at(&mut self) -> Option<usize> {
-        let value = self.variables.get(FLUSH_AT)?;
-        let count = value.parse().ok().filter(|count| *count > 0);
-        if count.is_none() {
-            self.say(format!(
-                "{FLUSH_AT} is not a whole number above 0: the default is used"
-            ));
+        (None, None) => {
+            if let Some((name, _)) = reader.first(&BASE) {
+                reader.say(format!(
+                    "{PUBLIC_KEY} and {SECRET_KEY} are not set, {name} is: {NO_TRACES}"
+                ));
+            }
+            return None;
         }
-        count
+    };
+    let keys = Credentials {
+        public_key,
+        secret_key,
+    };
+    if let Some(fault) = keys.fault([PUBLIC_KEY, SECRET_KEY]) {
+        reader.say(format!("{fault}: {NO_TRACES}"));
+        return None;
     }
+    Some(keys)
+}
 
-    /// Seconds, also with a fraction.
-    fn seconds(&mut self, name: &str, default: &str) -> Option<Duration> {
-        let value = self.variables.get(name)?;
-        let seconds = value.parse().ok().filter(|seconds: &f64| *seconds > 0.0);
-        let duration = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-        if duration.is_none() {
-            self.say(format!(
-                "{name} is not a number of seconds above 0: {default} is used"
-            ));
-        }
-        duration
-    }
-
-    fn say(&mut self, line: String) {
-        self.messages.push(line);
-    }
+fn base(reader: &mut Reader<'_>) -> Option<Endpoint> {
+    let found = reader.one_of(&BASE);
+    let (name, text) = found.unwrap_or((BASE[0], LangfuseSettings::DEFAULT_BASE.to_owned()));
+    base_of(&text)
+        .map_err(|reason| reader.say(format!("{name} {reason}: {NO_TRACES}")))
+        .ok()
 }
 
 #[cfg(test)]
@@ -345,12 +286,12 @@ mod tests {
             (
                 &[(BASE[1], "http://b"), (BASE[2], "http://c")],
                 Some(at("http://b/")),
-                &[],
+                &["LANGFUSE_HOST and LANGFUSE_BASEURL do not agree: LANGFUSE_HOST is used"],
             ),
             (
                 &[(BASE[0], "http://a"), (BASE[1], "http://b")],
                 Some(at("http://a/")),
-                &[],
+                &["LANGFUSE_BASE_URL and LANGFUSE_HOST do not agree: LANGFUSE_BASE_URL is used"],
             ),
             (&[(BASE[2], "http://c")], Some(at("http://c/")), &[]),
             (&[(BASE[0], "http://h/lf/")], Some(at("http://h/lf/")), &[]),

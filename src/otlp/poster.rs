@@ -24,6 +24,17 @@ pub(crate) enum Compression {
     Gzip,
 }
 
+impl Compression {
+    /// The word of a variable.
+    pub(crate) fn parse(word: &str) -> Option<Self> {
+        match word.to_ascii_lowercase().as_str() {
+            "gzip" => Some(Self::Gzip),
+            "none" => Some(Self::None),
+            _ => None,
+        }
+    }
+}
+
 /// Posts bodies to one destination and reads its answers. One call is one attempt.
 #[derive(Debug)]
 pub(crate) struct Poster {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::env::{FromEnv, Variables, pairs};
+use crate::env::{FromEnv, Reader, Variables, pairs};
 use crate::error::{Error, Kind};
 use crate::http::Endpoint;
 use crate::otlp::poster::{Compression, Poster};
@@ -48,15 +48,7 @@ impl OtlpSettings {
 
     /// What the variables say, whether or not they ask for OTLP; `None` when it cannot be.
     pub(crate) fn from_env(variables: &Variables) -> FromEnv<Option<Self>> {
-        let mut reader = Reader {
-            variables,
-            messages: Vec::new(),
-        };
-        let settings = reader.settings();
-        FromEnv {
-            settings,
-            messages: reader.messages,
-        }
+        Reader::read(variables, settings)
     }
 
     /// Makes ready to send.
@@ -78,28 +70,7 @@ impl OtlpSettings {
 impl Destinations {
     /// OTLP is open when an endpoint is set or the exporters' list has it, and never when there is a list without it.
     pub(crate) fn from_env(variables: &Variables) -> FromEnv<Self> {
-        let mut messages = Vec::new();
-        let mut settings = Self {
-            disabled: is_disabled(variables, &mut messages),
-            otlp: variables.first(&[TRACES_ENDPOINT, ENDPOINT]).is_some(),
-            console: false,
-        };
-        if let Some(list) = variables.get(EXPORTER) {
-            let words: Vec<_> = list
-                .split(',')
-                .map(|word| word.trim().to_ascii_lowercase())
-                .collect();
-            let contains = |name| words.iter().any(|word| word == name);
-            settings.otlp = contains("otlp");
-            settings.console = contains("console");
-            let known = |word: &String| ["otlp", "console", "none", ""].contains(&word.as_str());
-            if !words.iter().all(known) {
-                messages.push(format!(
-                    "{EXPORTER} names more than otlp, console and none: the others are left out"
-                ));
-            }
-        }
-        FromEnv { settings, messages }
+        Reader::read(variables, destinations)
     }
 }
 
@@ -107,6 +78,7 @@ const DISABLED: &str = "OTEL_SDK_DISABLED";
 const EXPORTER: &str = "OTEL_TRACES_EXPORTER";
 const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 const TRACES_ENDPOINT: &str = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";
+const ENDPOINTS: [&str; 2] = [TRACES_ENDPOINT, ENDPOINT];
 const HEADERS: [&str; 2] = ["OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"];
 const TIMEOUT: [&str; 2] = ["OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT"];
 const COMPRESSION: [&str; 2] = [
@@ -117,137 +89,137 @@ const PROTOCOL: [&str; 2] = [
     "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL",
     "OTEL_EXPORTER_OTLP_PROTOCOL",
 ];
+/// How a line ends that says why there is no lane.
+const NO_TRACES: &str = "no traces go to OTLP";
 
-fn is_disabled(variables: &Variables, messages: &mut Vec<String>) -> bool {
-    let Some(value) = variables.get(DISABLED) else {
+fn destinations(reader: &mut Reader<'_>) -> Destinations {
+    let mut open = Destinations {
+        disabled: is_disabled(reader),
+        otlp: reader.first(&ENDPOINTS).is_some(),
+        console: false,
+    };
+    if let Some(list) = reader.get(EXPORTER) {
+        let words: Vec<_> = list
+            .split(',')
+            .map(|word| word.trim().to_ascii_lowercase())
+            .collect();
+        let contains = |name| words.iter().any(|word| word == name);
+        open.otlp = contains("otlp");
+        open.console = contains("console");
+        let known = |word: &String| ["otlp", "console", "none", ""].contains(&word.as_str());
+        if !words.iter().all(known) {
+            reader.say(format!(
+                "{EXPORTER} names more than otlp, console and none: the others are left out"
+            ));
+        }
+    }
+    open
+}
+
+/// The standard knows one word for yes.
+fn is_disabled(reader: &mut Reader<'_>) -> bool {
+    let Some(value) = reader.get(DISABLED) else {
         return false;
     };
     let disabled = value.eq_ignore_ascii_case("true");
     if !disabled && !value.eq_ignore_ascii_case("false") {
-        messages.push(format!(
+        reader.say(format!(
             "{DISABLED} is neither true nor false: it counts as false"
         ));
     }
     disabled
 }
 
-/// Reads the variables, the one for traces before the general one, and collects what cannot be used.
-struct Reader<'a> {
-    variables: &'a Variables,
-    messages: Vec<String>,
+fn settings(reader: &mut Reader<'_>) -> Option<OtlpSettings> {
+    if !is_http_protobuf(reader) {
+        return None;
+    }
+    let mut settings = OtlpSettings::to(endpoint(reader)?);
+    settings.headers = headers(reader);
+    let default = OtlpSettings::DEFAULT_TIMEOUT.as_millis().to_string();
+    if let Some(timeout) = reader.millis(&TIMEOUT, 1, &default) {
+        settings.timeout = timeout;
+    }
+    settings.compression = compression(reader);
+    Some(settings)
 }
 
-impl Reader<'_> {
-    fn settings(&mut self) -> Option<OtlpSettings> {
-        if !self.is_http_protobuf() {
-            return None;
-        }
-        let mut settings = OtlpSettings::to(self.endpoint()?);
-        settings.headers = self.headers();
-        settings.timeout = self.timeout();
-        settings.compression = self.compression();
-        Some(settings)
-    }
+fn is_http_protobuf(reader: &mut Reader<'_>) -> bool {
+    let Some((name, value)) = reader.first(&PROTOCOL) else {
+        return true;
+    };
+    let (speaks, message) = match value.to_ascii_lowercase().as_str() {
+        "http/protobuf" => return true,
+        "grpc" => (
+            false,
+            "is grpc, which needs the feature `grpc` of tracing-llm: no traces go to OTLP",
+        ),
+        "http/json" => (
+            false,
+            "is http/json, which tracing-llm does not write; http/protobuf it does: no traces go to OTLP",
+        ),
+        _ => (
+            true,
+            "is none of http/protobuf, grpc and http/json: http/protobuf is used",
+        ),
+    };
+    reader.say(format!("{name} {message}"));
+    speaks
+}
 
-    fn is_http_protobuf(&mut self) -> bool {
-        let Some((name, value)) = self.variables.first(&PROTOCOL) else {
-            return true;
-        };
-        let (speaks, message) = match value.to_ascii_lowercase().as_str() {
-            "http/protobuf" => return true,
-            "grpc" => (
-                false,
-                "is grpc, which needs the feature `grpc` of tracing-llm: no traces go to OTLP",
-            ),
-            "http/json" => (
-                false,
-                "is http/json, which tracing-llm does not write; http/protobuf it does: no traces go to OTLP",
-            ),
-            _ => (
-                true,
-                "is none of http/protobuf, grpc and http/json: http/protobuf is used",
-            ),
-        };
-        self.messages.push(format!("{name} {message}"));
-        speaks
+/// The one for traces is used as it is; the general one is the base of all signals.
+fn endpoint(reader: &mut Reader<'_>) -> Option<Endpoint> {
+    let found = reader.first(&ENDPOINTS);
+    let (name, text) = found.unwrap_or((TRACES_ENDPOINT, OtlpSettings::DEFAULT_ENDPOINT.to_owned()));
+    match Endpoint::parse(&text) {
+        Ok(base) if name == ENDPOINT => Some(base.join("v1/traces")),
+        Ok(endpoint) => Some(endpoint),
+        Err(reason) => {
+            reader.say(format!("{name} {reason}: {NO_TRACES}"));
+            None
+        }
     }
+}
 
-    /// The one for traces is used as it is; the general one is the base of all signals.
-    fn endpoint(&mut self) -> Option<Endpoint> {
-        let found = self.variables.first(&[TRACES_ENDPOINT, ENDPOINT]);
-        let (name, text) = found.unwrap_or((TRACES_ENDPOINT, OtlpSettings::DEFAULT_ENDPOINT.to_owned()));
-        match Endpoint::parse(&text) {
-            Ok(base) if name == ENDPOINT => Some(base.join("v1/traces")),
-            Ok(endpoint) => Some(endpoint),
-            Err(reason) => {
-                self.messages
-                    .push(format!("{name} {reason}: no traces go to OTLP"));
-                None
-            }
+fn headers(reader: &mut Reader<'_>) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    let Some((variable, list)) = reader.first(&HEADERS) else {
+        return headers;
+    };
+    let mut bad = 0;
+    for entry in pairs(&list) {
+        let header = entry.and_then(|(name, value)| {
+            let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
+            let mut value = HeaderValue::from_str(&value).ok()?;
+            value.set_sensitive(true);
+            Some((name, value))
+        });
+        match header {
+            Some((name, value)) => drop(headers.insert(name, value)),
+            None => bad += 1,
         }
     }
-
-    fn headers(&mut self) -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        let Some((variable, list)) = self.variables.first(&HEADERS) else {
-            return headers;
+    if bad > 0 {
+        let (entries, are) = if bad == 1 {
+            ("entry", "it is")
+        } else {
+            ("entries", "they are")
         };
-        let mut bad = 0;
-        for entry in pairs(&list) {
-            let header = entry.and_then(|(name, value)| {
-                let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
-                let mut value = HeaderValue::from_str(&value).ok()?;
-                value.set_sensitive(true);
-                Some((name, value))
-            });
-            match header {
-                Some((name, value)) => drop(headers.insert(name, value)),
-                None => bad += 1,
-            }
-        }
-        if bad > 0 {
-            let (entries, are) = if bad == 1 {
-                ("entry", "it is")
-            } else {
-                ("entries", "they are")
-            };
-            self.messages.push(format!(
-                "{variable} has {bad} {entries} that cannot be read as name=value: {are} left out"
-            ));
-        }
-        headers
+        reader.say(format!(
+            "{variable} has {bad} {entries} that cannot be read as name=value: {are} left out"
+        ));
     }
+    headers
+}
 
-    fn timeout(&mut self) -> Duration {
-        let Some((name, value)) = self.variables.first(&TIMEOUT) else {
-            return OtlpSettings::DEFAULT_TIMEOUT;
-        };
-        match value.parse() {
-            Ok(millis) if millis > 0 => Duration::from_millis(millis),
-            _ => {
-                self.messages.push(format!(
-                    "{name} is not a whole number of milliseconds above 0: {} is used",
-                    OtlpSettings::DEFAULT_TIMEOUT.as_millis()
-                ));
-                OtlpSettings::DEFAULT_TIMEOUT
-            }
-        }
-    }
-
-    fn compression(&mut self) -> Compression {
-        let Some((name, value)) = self.variables.first(&COMPRESSION) else {
-            return Compression::None;
-        };
-        match value.to_ascii_lowercase().as_str() {
-            "gzip" => Compression::Gzip,
-            "none" => Compression::None,
-            _ => {
-                self.messages
-                    .push(format!("{name} is neither gzip nor none: none is used"));
-                Compression::None
-            }
-        }
-    }
+fn compression(reader: &mut Reader<'_>) -> Compression {
+    let Some((name, value)) = reader.first(&COMPRESSION) else {
+        return Compression::None;
+    };
+    Compression::parse(&value).unwrap_or_else(|| {
+        reader.say(format!("{name} is neither gzip nor none: none is used"));
+        Compression::None
+    })
 }
 
 #[cfg(test)]
