@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::id::TraceId;
-use crate::model::{Parents, TraceAttributes};
+use crate::model::{Lanes, Parents, TraceAttributes};
 
 /// An observation made by hand, as what begins below it sees it. Called with nothing locked.
 pub(crate) trait ByHand: fmt::Debug + Send + Sync {
@@ -14,6 +14,9 @@ pub(crate) trait ByHand: fmt::Debug + Send + Sync {
     fn sink(&self) -> *const ();
 
     fn trace_id(&self) -> TraceId;
+
+    /// The lanes that show anything of its trace.
+    fn lanes(&self) -> Lanes;
 
     /// The trace's name where nothing names it.
     fn trace_name(&self) -> Arc<str>;

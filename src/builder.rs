@@ -79,6 +79,8 @@ pub struct Builder {
     error_events: bool,
     guessed_usage: bool,
     capture_content: Option<bool>,
+    capture_arguments: Option<bool>,
+    sample_rate: Option<f64>,
     prices: PriceTable,
     send_shipped_prices: bool,
     queue_bytes: usize,
@@ -102,6 +104,8 @@ impl Builder {
             error_events: true,
             guessed_usage: true,
             capture_content: None,
+            capture_arguments: None,
+            sample_rate: None,
             prices: PriceTable::new(),
             send_shipped_prices: false,
             queue_bytes: Pipeline::DEFAULT_QUEUE_BYTES,
@@ -206,6 +210,26 @@ impl Builder {
         self
     }
 
+    /// Whether the arguments of a function become its input, and what it returned its output. They do, unless this says no
+    /// or `LANGFUSE_OBSERVE_DECORATOR_IO_CAPTURE_ENABLED` is `false`. What is named is kept all the same: fields such as
+    /// `input`, `prompt` and `output`, messages, and what a handle says. For one span there is the field
+    /// `langfuse.capture`, which concerns everything: `"none"`, `"input"` or `"output"`.
+    pub fn capture_arguments(mut self, capture: bool) -> Self {
+        self.capture_arguments = Some(capture);
+        self
+    }
+
+    /// The share of all traces that is sent, from 0 to 1; it wins over `OTEL_TRACES_SAMPLER`. A trace is sent whole or not
+    /// at all, and which ones is decided by their ids, as OpenTelemetry's SDKs decide it: services that share a trace keep
+    /// the same ones. What is said in the others is not kept, and [`Ledger::sampled_out`](crate::Ledger::sampled_out)
+    /// counts them.
+    ///
+    /// A destination may have a smaller share: [`Langfuse::sample_rate`], [`Otlp::sample_rate`].
+    pub fn sample_rate(mut self, share: f64) -> Self {
+        self.sample_rate = Some(share);
+        self
+    }
+
     /// What the program pays for its models, for calls that say their tokens and not their cost. It goes before the list
     /// prices that this crate ships; several tables add up, and of two equal rows the later one counts.
     ///
@@ -249,11 +273,11 @@ impl Builder {
     ///
     /// A value given to the builder cannot be used, or the worker's thread cannot be started.
     pub fn build(self) -> Result<(LlmLayer, Guard), Error> {
-        let settings = pipeline::Settings {
+        let mut settings = pipeline::Settings {
             queue_bytes: self.queue_bytes,
-            queue_count: None,
             flush_deadline: self.flush_deadline,
             prices: Prices::new(&self.prices)?,
+            ..pipeline::Settings::default()
         };
         if settings.queue_bytes == 0 {
             return Err(Error::new(
@@ -263,7 +287,7 @@ impl Builder {
         }
         let (diagnostics, level) = (self.diagnostics.clone(), self.level);
         let (plain_names, error_events) = (self.plain_names, self.error_events);
-        let lanes = plan::lanes(self)?;
+        let lanes = plan::lanes(self, &mut settings)?;
         let observes = !lanes.is_empty();
         let guard = pipeline::start(&settings, lanes, diagnostics.clone())?;
         if !observes {

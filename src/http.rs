@@ -3,7 +3,9 @@
 mod answer;
 mod client;
 mod endpoint;
+mod tls;
 
 pub(crate) use answer::Response;
 pub(crate) use client::{Client, HttpError};
 pub(crate) use endpoint::{BadUrl, Endpoint};
+pub(crate) use tls::Tls;

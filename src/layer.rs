@@ -32,7 +32,7 @@ use crate::diag::Diagnostics;
 use crate::layer::open::OpenObservation;
 use crate::layer::shared::Core;
 use crate::layer::visit::Visitor;
-use crate::model::Link;
+use crate::model::{Fields, Link};
 use crate::sink::{Source, is_ours};
 
 /// What the layer needs to observe.
@@ -131,14 +131,6 @@ where
         let Some(callsite) = core.callsite(attributes.metadata()) else {
             return;
         };
-        let mut fields = core.ground.sink().buffer();
-        // The user's formatting runs here, before anything is locked.
-        attributes.record(&mut Visitor {
-            fields: &mut fields,
-            callsite: &callsite,
-            late: false,
-            owner: 0,
-        });
         let Some(span) = context.span(id) else { return };
         let foreign = span.extensions().get::<OpenObservation>().is_some();
         if foreign {
@@ -148,6 +140,17 @@ where
             return;
         }
         let birth = core.birth(span.parent(), attributes.is_contextual());
+        let mut fields = Fields::default();
+        if !birth.trace.lanes.is_empty() {
+            fields = core.ground.sink().buffer();
+            // The user's formatting runs here, while nothing is locked.
+            attributes.record(&mut Visitor {
+                fields: &mut fields,
+                callsite: &callsite,
+                late: false,
+                owner: 0,
+            });
+        }
         let open = OpenObservation::new(birth, callsite, fields);
         if !open.lanes().is_empty() {
             core.ground.sink().open();
@@ -158,7 +161,8 @@ where
     fn on_record(&self, id: &Id, values: &Record<'_>, context: Context<'_, S>) {
         let Some(core) = self.core() else { return };
         let Some(span) = context.span(id) else { return };
-        let Some(callsite) = core.on(&span, |open| Arc::clone(&open.callsite)) else {
+        let callsite = core.on(&span, |open| open.is_kept().then(|| Arc::clone(&open.callsite)));
+        let Some(callsite) = callsite.flatten() else {
             return;
         };
         with_scratch(|scratch| {

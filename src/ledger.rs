@@ -22,6 +22,7 @@ pub struct Ledger {
     pub(crate) unpriced: u64,
     pub(crate) unknown_types: u64,
     pub(crate) late: u64,
+    pub(crate) sampled_out: u64,
 }
 
 impl Ledger {
@@ -68,6 +69,13 @@ impl Ledger {
     pub fn late(&self) -> u64 {
         self.late
     }
+
+    /// How many traces a sample rate kept from one destination at least. Nothing of such a trace is offered there, so no
+    /// account has it.
+    #[must_use]
+    pub fn sampled_out(&self) -> u64 {
+        self.sampled_out
+    }
 }
 
 impl fmt::Display for Ledger {
@@ -87,6 +95,9 @@ impl fmt::Display for Ledger {
         }
         if self.late > 0 {
             write!(f, ", {} said too late", self.late)?;
+        }
+        if self.sampled_out > 0 {
+            write!(f, ", {} of the traces sampled out", self.sampled_out)?;
         }
         Ok(())
     }
@@ -350,11 +361,12 @@ mod tests {
             unpriced: 3,
             unknown_types: 2,
             late: 5,
+            sampled_out: 6,
         };
         assert_eq!(
             ledger.to_string(),
             "otlp: 3 offered = 1 exported + 0 failed + 1 dropped + 1 queued, 2 sent again\n\
-             4 open, 1 redacted, 3 without a price, 2 of an unknown type, 5 said too late"
+             4 open, 1 redacted, 3 without a price, 2 of an unknown type, 5 said too late, 6 of the traces sampled out"
         );
         assert_eq!(ledger.lane("otlp").map(Account::dropped_full), Some(1));
         assert!(ledger.lane("langfuse").is_none());

@@ -29,6 +29,7 @@ mod otlp;
 mod pipeline;
 mod process;
 mod read;
+mod sample;
 mod sink;
 pub mod testing;
 

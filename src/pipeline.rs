@@ -3,6 +3,7 @@
 
 mod attempt;
 mod backoff;
+mod batching;
 mod lane;
 mod message;
 mod posts;
@@ -30,9 +31,11 @@ use crate::id::Ids;
 use crate::ledger::{Account, Ledger};
 use crate::model::Lanes;
 use crate::process::Prices;
+use crate::sample::SampleRate;
 use crate::sink::{self, Source};
 
 use self::backoff::Backoff;
+pub(crate) use self::batching::Batching;
 use self::lane::{Lane, Plan};
 use self::message::{Flush, Message, Reply};
 use self::posts::{Post, Posts};
@@ -71,6 +74,10 @@ pub(crate) struct Settings {
     pub(crate) flush_deadline: Duration,
     /// What calls cost that do not say it.
     pub(crate) prices: Prices,
+    /// Whether arguments become the input, and what a function returned the output.
+    pub(crate) captures_arguments: bool,
+    /// Whether every answer of a destination is said.
+    pub(crate) verbose: bool,
 }
 
 /// One destination and how it is served.
@@ -81,6 +88,8 @@ pub(crate) struct LaneSpec {
     pub(crate) exporter: Box<dyn Exporter>,
     /// Which spans it is shown.
     pub(crate) scope: Scope,
+    /// Of so many of all traces.
+    pub(crate) rate: SampleRate,
     /// So many observations are a full batch, which is sent at once.
     pub(crate) batch: usize,
     /// And so many bytes.
@@ -108,13 +117,14 @@ pub(crate) fn start(
     };
     let accounts: Vec<_> = lanes
         .iter()
-        .map(|spec| (Account::new(spec.name.as_str()), spec.scope))
+        .map(|spec| (Account::new(spec.name.as_str()), (spec.scope, spec.rate)))
         .collect();
     let queue = Queue::new(bounds, accounts, outbox.clone(), diagnostics.clone());
     let queue = Arc::new(queue);
     let posts = (0..).zip(lanes).map(|(number, spec)| spec.open(number, settings));
     let posts = Posts::new(posts.collect(), queue.clone(), outbox, diagnostics.clone());
-    let worker = Worker::new(queue.clone(), inbox, posts, settings.prices.clone(), diagnostics);
+    let posts = posts.verbose(settings.verbose);
+    let worker = Worker::new(queue.clone(), inbox, posts, settings, diagnostics);
     spawn(worker)?;
     let pipeline = Pipeline {
         source: Source {
@@ -265,6 +275,8 @@ impl Default for Settings {
             queue_count: None,
             flush_deadline: Pipeline::DEFAULT_FLUSH_DEADLINE,
             prices: Prices::default(),
+            captures_arguments: true,
+            verbose: false,
         }
     }
 }
@@ -288,6 +300,7 @@ impl LaneSpec {
             name: exporter.name().to_owned(),
             exporter,
             scope,
+            rate: SampleRate::ALL,
             batch: Self::DEFAULT_BATCH,
             batch_bytes: Self::DEFAULT_BATCH_BYTES,
             interval: Self::DEFAULT_INTERVAL,

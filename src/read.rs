@@ -21,13 +21,29 @@ use crate::field::{Role, Trust};
 use crate::model::{Entry, Kind, Observation, PromptLink, Reading, Recorded, TextForm, Use, Value, ValueRef};
 
 /// Reads one recorded span after the other.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Reader {
+    /// Whether arguments become the input, and what a function returned the output.
+    captures_arguments: bool,
     /// What a text becomes is written here first.
     scratch: Vec<u8>,
 }
 
+impl Default for Reader {
+    fn default() -> Self {
+        Self::new(true)
+    }
+}
+
 impl Reader {
+    /// With the switch for the content that nobody named.
+    pub(crate) fn new(captures_arguments: bool) -> Self {
+        Self {
+            captures_arguments,
+            scratch: Vec::new(),
+        }
+    }
+
     pub(crate) fn read(&mut self, mut recorded: Recorded) -> Observation {
         let mut reading = Reading {
             uses: vec![Use::default(); recorded.fields.entries().len()],
@@ -37,7 +53,7 @@ impl Reader {
         weigh(&recorded, &mut reading);
         hide_repeated(&recorded, &mut reading);
         model::read(&mut recorded, &mut reading);
-        content::read(&mut recorded, &mut reading);
+        content::read(&mut recorded, &mut reading, self.captures_arguments);
         outcome::read(&recorded, &mut reading, failed);
         usage::read(&recorded, &mut reading);
         reading.prompt = prompt(&recorded, &mut reading);

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::clock::Clock;
-use crate::id::Ids;
+use crate::id::{Ids, TraceId};
 use crate::model::{Callsite, Fields, Lanes, Recorded};
 
 /// Takes finished observations. Never blocks, never panics.
@@ -16,6 +16,9 @@ pub(crate) trait Sink: Send + Sync + 'static {
     /// The lanes that show the spans of a callsite. Asked once per callsite, so it may be slow; `callsite.shown` is
     /// not filled yet.
     fn shown(&self, callsite: &Callsite) -> Lanes;
+
+    /// A trace begins: the lanes that show anything of it.
+    fn sample(&self, trace: TraceId) -> Lanes;
 
     /// An observation began that some lane shows; it counts as open until it is given to [`finish`](Self::finish).
     fn open(&self);

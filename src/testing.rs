@@ -32,7 +32,7 @@ use crate::clock::Clock;
 pub use crate::clock::ManualClock;
 use crate::diag::Diagnostics;
 use crate::error::Error;
-use crate::id::Ids;
+use crate::id::{Ids, TraceId};
 use crate::layer::{LlmLayer, Settings};
 use crate::manual::StartTrace;
 use crate::model::{Callsite, Fields, Lane, Lanes, Observation, Recorded, Shared};
@@ -207,6 +207,10 @@ impl Sink for Memory {
         } else {
             self.lanes()
         }
+    }
+
+    fn sample(&self, _: TraceId) -> Lanes {
+        self.lanes()
     }
 
     fn open(&self) {}

@@ -493,3 +493,40 @@ fn the_readme_shows_the_quickstart_as_it_is() {
         "README.md shows another quickstart than examples/quickstart/main.rs"
     );
 }
+
+/// The table of variables and the names in the code are one list; of a variable for everything and its form for traces
+/// or spans, the table has the first.
+#[test]
+fn the_readme_lists_the_variables_that_are_read() {
+    let general = |name: &str| {
+        name.replace("OTEL_EXPORTER_OTLP_TRACES_", "OTEL_EXPORTER_OTLP_")
+            .replace("OTEL_SPAN_", "OTEL_")
+    };
+    let readme = read(&repository().join("README.md"));
+    let (_, table) = readme.split_once("<!-- variables -->").unwrap();
+    let (table, _) = table.split_once("<!-- /variables -->").unwrap();
+    let words = table.split('`').skip(1).step_by(2);
+    let listed: BTreeSet<_> = words.filter(|word| is_variable(word)).map(general).collect();
+    let mut used = BTreeSet::new();
+    for file in sources() {
+        let code = without_test_modules(&read(&file));
+        let texts = code.split('"').skip(1).step_by(2);
+        used.extend(texts.filter(|text| is_variable(text)).map(general));
+    }
+    for of_the_build_or_the_terminal in ["CARGO_PKG_NAME", "CARGO_PKG_VERSION", "NO_COLOR"] {
+        used.remove(of_the_build_or_the_terminal);
+    }
+    assert_eq!(listed, used, "README.md's table (left) and the code (right)");
+}
+
+fn without_test_modules(source: &str) -> String {
+    source
+        .split_once("#[cfg(test)]\nmod tests {")
+        .map_or(source, |(code, _)| code)
+        .to_owned()
+}
+
+fn is_variable(text: &str) -> bool {
+    let is_of_a_name = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
+    text.contains('_') && !text.ends_with('_') && text.bytes().all(is_of_a_name)
+}

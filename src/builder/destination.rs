@@ -1,14 +1,19 @@
 //! Destinations as a program names them; checked when the pipeline is built.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
-use reqwest::header::{HeaderName, HeaderValue};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::error::{Error, Kind};
-use crate::langfuse::settings::{Credentials, LangfuseSettings};
+use crate::http::Tls;
+use crate::langfuse::credentials::Credentials;
+use crate::langfuse::settings::LangfuseSettings;
+use crate::otlp::attributes::Limits;
 use crate::otlp::poster::Compression;
 use crate::otlp::settings::OtlpSettings;
+use crate::sample::SampleRate;
 
 /// A Langfuse project: its keys and its server.
 ///
@@ -25,6 +30,12 @@ pub struct Langfuse {
     secret_key: String,
     base_url: String,
     timeout: Duration,
+    headers: Vec<(String, String)>,
+    gzip: Option<bool>,
+    sample_rate: Option<f64>,
+    flush_at: Option<usize>,
+    flush_interval: Option<Duration>,
+    ca_certificates: Option<Vec<u8>>,
 }
 
 impl Langfuse {
@@ -36,6 +47,12 @@ impl Langfuse {
             secret_key: secret_key.into(),
             base_url: LangfuseSettings::DEFAULT_BASE.to_owned(),
             timeout: LangfuseSettings::DEFAULT_TIMEOUT,
+            headers: Vec::new(),
+            gzip: None,
+            sample_rate: None,
+            flush_at: None,
+            flush_interval: None,
+            ca_certificates: None,
         }
     }
 
@@ -53,11 +70,68 @@ impl Langfuse {
         self
     }
 
+    /// A header of every request beside Langfuse's own, such as one for a gateway. Its value is never shown.
+    #[must_use]
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// Whether bodies are compressed; when it is not set, they are unless the server is this machine.
+    #[must_use]
+    pub fn gzip(mut self, compress: bool) -> Self {
+        self.gzip = Some(compress);
+        self
+    }
+
+    /// The share of all traces that this project is sent, from 0 to 1; all when it is not set. See
+    /// [`Builder::sample_rate`](crate::Builder::sample_rate), of which it is a part.
+    #[must_use]
+    pub fn sample_rate(mut self, share: f64) -> Self {
+        self.sample_rate = Some(share);
+        self
+    }
+
+    /// How many observations a request has at most: 256 when it is not set. One that the server cannot convert costs its
+    /// whole request.
+    #[must_use]
+    pub fn flush_at(mut self, observations: usize) -> Self {
+        self.flush_at = Some(observations);
+        self
+    }
+
+    /// How long an observation waits for others: 5 s when it is not set; zero is not at all.
+    #[must_use]
+    pub fn flush_interval(mut self, interval: Duration) -> Self {
+        self.flush_interval = Some(interval);
+        self
+    }
+
+    /// The certificates, as PEM, that sign for the server, in place of those that the system trusts: for a server of one's
+    /// own.
+    #[must_use]
+    pub fn ca_certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.ca_certificates = Some(pem.into());
+        self
+    }
+
     pub(super) fn settings(self) -> Result<LangfuseSettings, Error> {
         let credentials = Credentials::new(self.public_key, self.secret_key)?;
         let settings = LangfuseSettings::new(&self.base_url, credentials)?;
+        if self.flush_at == Some(0) {
+            return Err(invalid("a request of 0 observations would send nothing"));
+        }
         Ok(LangfuseSettings {
             timeout: positive(self.timeout)?,
+            headers: headers("Langfuse", self.headers)?,
+            compression: self.gzip.map(compression),
+            rate: rate(self.sample_rate)?,
+            flush_at: self.flush_at,
+            flush_interval: self.flush_interval,
+            tls: Tls {
+                roots: self.ca_certificates,
+                identity: None,
+            },
             ..settings
         })
     }
@@ -78,6 +152,10 @@ pub struct Otlp {
     headers: Vec<(String, String)>,
     timeout: Duration,
     gzip: bool,
+    limits: Limits,
+    sample_rate: Option<f64>,
+    ca_certificates: Option<Vec<u8>>,
+    identity: Option<(Vec<u8>, Vec<u8>)>,
 }
 
 impl Otlp {
@@ -89,6 +167,10 @@ impl Otlp {
             headers: Vec::new(),
             timeout: OtlpSettings::DEFAULT_TIMEOUT,
             gzip: false,
+            limits: Limits::default(),
+            sample_rate: None,
+            ca_certificates: None,
+            identity: None,
         }
     }
 
@@ -113,26 +195,56 @@ impl Otlp {
         self
     }
 
+    /// How many attributes of a span are sent, and of an event; all when it is not set. How many are left out stands in
+    /// `dropped_attributes_count`.
+    #[must_use]
+    pub fn attribute_count_limit(mut self, count: usize) -> Self {
+        self.limits.count = Some(count);
+        self
+    }
+
+    /// How many characters of a text are sent as the value of an attribute; all when it is not set. JSON that is cut is none
+    /// any more.
+    #[must_use]
+    pub fn attribute_length_limit(mut self, characters: usize) -> Self {
+        self.limits.length = Some(characters);
+        self
+    }
+
+    /// The share of all traces that this endpoint is sent, from 0 to 1; all when it is not set. See
+    /// [`Builder::sample_rate`](crate::Builder::sample_rate), of which it is a part.
+    #[must_use]
+    pub fn sample_rate(mut self, share: f64) -> Self {
+        self.sample_rate = Some(share);
+        self
+    }
+
+    /// The certificates, as PEM, that sign for the endpoint, in place of those that the system trusts.
+    #[must_use]
+    pub fn ca_certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.ca_certificates = Some(pem.into());
+        self
+    }
+
+    /// The certificate and its key, both as PEM, that this program shows to an endpoint which asks for them. The key is
+    /// never shown.
+    #[must_use]
+    pub fn client_certificate(mut self, certificate: impl Into<Vec<u8>>, key: impl Into<Vec<u8>>) -> Self {
+        self.identity = Some((certificate.into(), key.into()));
+        self
+    }
+
     pub(super) fn settings(self) -> Result<OtlpSettings, Error> {
         let mut settings = OtlpSettings::new(&self.endpoint)?;
         settings.timeout = positive(self.timeout)?;
-        settings.compression = if self.gzip {
-            Compression::Gzip
-        } else {
-            Compression::None
+        settings.headers = headers("OTLP", self.headers)?;
+        settings.limits = self.limits;
+        settings.rate = rate(self.sample_rate)?;
+        settings.tls = Tls {
+            roots: self.ca_certificates,
+            identity: self.identity,
         };
-        for (name, value) in self.headers {
-            let invalid = || {
-                Error::new(
-                    Kind::InvalidValue,
-                    format!("the OTLP header {name:?} cannot be sent"),
-                )
-            };
-            let key = HeaderName::from_bytes(name.as_bytes()).map_err(|_| invalid())?;
-            let mut value = HeaderValue::from_str(&value).map_err(|_| invalid())?;
-            value.set_sensitive(true);
-            settings.headers.append(key, value);
-        }
+        settings.compression = compression(self.gzip);
         Ok(settings)
     }
 }
@@ -145,12 +257,38 @@ impl fmt::Debug for Otlp {
     }
 }
 
+/// Headers of a destination, which is called so.
+fn headers(whose: &str, pairs: Vec<(String, String)>) -> Result<HeaderMap, Error> {
+    let mut headers = HeaderMap::new();
+    for (name, value) in pairs {
+        let unfit = || invalid(format!("the {whose} header {name:?} cannot be sent"));
+        let key = HeaderName::from_bytes(name.as_bytes()).map_err(|_| unfit())?;
+        let mut value = HeaderValue::from_str(&value).map_err(|_| unfit())?;
+        value.set_sensitive(true);
+        headers.append(key, value);
+    }
+    Ok(headers)
+}
+
+fn compression(gzip: bool) -> Compression {
+    if gzip {
+        Compression::Gzip
+    } else {
+        Compression::None
+    }
+}
+
+fn rate(share: Option<f64>) -> Result<SampleRate, Error> {
+    share.map_or(Ok(SampleRate::ALL), SampleRate::by_hand)
+}
+
 fn positive(timeout: Duration) -> Result<Duration, Error> {
     if timeout.is_zero() {
-        return Err(Error::new(
-            Kind::InvalidValue,
-            "a timeout of 0 would fail every request",
-        ));
+        return Err(invalid("a timeout of 0 would fail every request"));
     }
     Ok(timeout)
+}
+
+fn invalid(message: impl Into<Cow<'static, str>>) -> Error {
+    Error::new(Kind::InvalidValue, message)
 }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use reqwest::header::HeaderMap;
 
 use crate::error::{Error, Kind};
-use crate::http::{Endpoint, Response};
+use crate::http::{Endpoint, Response, Tls};
 
 /// Sends requests to one destination, over connections that it keeps.
 #[derive(Clone, Debug)]
@@ -38,7 +38,7 @@ impl Client {
     const IDLE: Duration = Duration::from_secs(4);
 
     /// A client that connects as `endpoint` needs and waits `timeout` for an answer.
-    pub(crate) fn new(endpoint: &Endpoint, timeout: Duration) -> Result<Self, Error> {
+    pub(crate) fn new(endpoint: &Endpoint, timeout: Duration, tls: &Tls) -> Result<Self, Error> {
         check_tls(endpoint)?;
         // The rest is for sending, so that a timeout says which of the two it was.
         let connect_timeout = timeout - timeout / 4;
@@ -52,9 +52,11 @@ impl Client {
         if endpoint.is_loopback() {
             builder = builder.no_proxy();
         }
-        if !endpoint.is_https() {
-            builder = without_certificates(builder);
-        }
+        builder = if endpoint.is_https() {
+            tls.apply(builder)?
+        } else {
+            without_certificates(builder)
+        };
         // reqwest panics where rustls has no crypto provider. `check_tls` asks first, but when the host's reqwest has
         // `rustls-no-provider` and this crate no TLS feature, there is nothing to ask.
         let built = catch_unwind(AssertUnwindSafe(|| builder.build()));
@@ -191,7 +193,7 @@ mod tests {
     #[test]
     fn a_missing_provider_is_an_error() {
         for url in ["http://localhost", "https://h"] {
-            let error = Client::new(&Endpoint::parse(url).unwrap(), TIMEOUT).unwrap_err();
+            let error = Client::new(&Endpoint::parse(url).unwrap(), TIMEOUT, &Tls::default()).unwrap_err();
             assert_eq!(error.to_string(), NO_PROVIDER);
         }
     }
@@ -200,7 +202,7 @@ mod tests {
     #[cfg(not(any(feature = "rustls", feature = "native-tls", feature = "rustls-no-provider")))]
     #[test]
     fn without_tls_only_plain_http_is_spoken() {
-        let build = |url| Client::new(&Endpoint::parse(url).unwrap(), TIMEOUT);
+        let build = |url| Client::new(&Endpoint::parse(url).unwrap(), TIMEOUT, &Tls::default());
         assert!(build("http://h").is_ok());
         assert_eq!(
             build("https://h:8443/p").unwrap_err().to_string(),
@@ -213,7 +215,7 @@ mod tests {
     async fn a_failed_handshake_sends_nothing() {
         let receiver = crate::receiver::Receiver::otlp();
         let endpoint = Endpoint::parse(&receiver.url().replace("http:", "https:")).unwrap();
-        let client = Client::new(&endpoint, TIMEOUT).unwrap();
+        let client = Client::new(&endpoint, TIMEOUT, &Tls::default()).unwrap();
         let error = client
             .post(&endpoint, HeaderMap::new(), Bytes::from_static(b"body"))
             .await

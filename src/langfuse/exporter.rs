@@ -4,7 +4,9 @@ use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 
 use crate::error::{Error, Kind};
 use crate::export::{Batch, ExportFuture, Exporter};
-use crate::langfuse::settings::{Credentials, LangfuseSettings};
+use crate::http::Client;
+use crate::langfuse::credentials::Credentials;
+use crate::langfuse::settings::LangfuseSettings;
 use crate::otlp::encode::Dialect;
 use crate::otlp::exporter::OtlpExporter;
 use crate::otlp::poster::{Compression, Poster};
@@ -33,19 +35,23 @@ impl Exporter for LangfuseExporter {
 
 fn poster(settings: LangfuseSettings) -> Result<Poster, Error> {
     // On this machine the wire costs nothing, packing does.
-    let compression = if settings.base.is_loopback() {
+    let usual = if settings.base.is_loopback() {
         Compression::None
     } else {
         Compression::Gzip
     };
-    let headers = headers(&settings.credentials)?;
-    let endpoint = settings.base.join("api/public/otel/v1/traces");
-    let mut poster = Poster::new(endpoint, headers, settings.timeout, compression, true)?;
+    let mut headers = settings.headers;
+    headers.extend(langfuses(&settings.credentials)?);
+    let endpoint = settings.base.join(&settings.path);
+    let client = Client::new(&endpoint, settings.timeout, &settings.tls)?;
+    let compression = settings.compression.unwrap_or(usual);
+    let mut poster = Poster::new(client, endpoint, headers, compression, true);
     poster.hide(settings.credentials.secret());
     Ok(poster)
 }
 
-fn headers(credentials: &Credentials) -> Result<HeaderMap, Error> {
+/// The headers that Langfuse wants.
+fn langfuses(credentials: &Credentials) -> Result<HeaderMap, Error> {
     let mut headers = HeaderMap::new();
     let mut set = |name, value: &str| {
         // Keys are checked when they are given, so this does not fail.

@@ -1,14 +1,15 @@
 //! What the variables of Langfuse's SDKs say.
 
-use std::fmt;
 use std::time::Duration;
 
-use base64::Engine as _;
+use reqwest::header::{AUTHORIZATION, HeaderMap};
 
 use crate::env::{FromEnv, Reader, Variables};
 use crate::error::{Error, Kind};
-use crate::http::{BadUrl, Endpoint};
-use crate::langfuse::environment::normalise;
+use crate::http::{BadUrl, Endpoint, Tls};
+use crate::langfuse::credentials::Credentials;
+use crate::otlp::poster::Compression;
+use crate::sample::SampleRate;
 
 /// Where traces go in Langfuse, and how.
 #[derive(Clone, PartialEq, Debug)]
@@ -17,33 +18,31 @@ pub(crate) struct LangfuseSettings {
     pub(crate) base: Endpoint,
     /// Whose project it is.
     pub(crate) credentials: Credentials,
+    /// Where it takes traces, behind the base.
+    pub(crate) path: String,
+    /// Sent with every request beside Langfuse's own; never shown.
+    pub(crate) headers: HeaderMap,
+    /// Whose certificates are trusted.
+    pub(crate) tls: Tls,
     /// How long a request may take.
     pub(crate) timeout: Duration,
+    /// Whether bodies are packed; when nothing is said, unless the server is this machine.
+    pub(crate) compression: Option<Compression>,
+    /// Which traces it is sent.
+    pub(crate) rate: SampleRate,
     /// How many observations a request has at most.
     pub(crate) flush_at: Option<usize>,
+    /// How many bytes a request has, before it is packed.
+    pub(crate) batch_bytes: Option<usize>,
     /// How long an observation waits for others.
     pub(crate) flush_interval: Option<Duration>,
-}
-
-/// The keys of a project. They are never shown.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Credentials {
-    pub(crate) public_key: String,
-    secret_key: String,
-}
-
-/// What a process says of itself; it concerns every destination.
-#[derive(Clone, PartialEq, Eq, Default, Debug)]
-pub(crate) struct Deployment {
-    /// `production`, `staging`; as written, not as Langfuse takes it.
-    pub(crate) environment: Option<String>,
-    /// Which build runs.
-    pub(crate) release: Option<String>,
 }
 
 impl LangfuseSettings {
     /// Langfuse's own cloud, in Europe.
     pub(crate) const DEFAULT_BASE: &str = "https://cloud.langfuse.com";
+    /// Where a server takes OTLP.
+    pub(crate) const PATH: &str = "api/public/otel/v1/traces";
     /// Twice what Langfuse's SDKs have: slow servers are the usual reason of lost traces there.
     pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -52,6 +51,19 @@ impl LangfuseSettings {
         let base = base_of(base)
             .map_err(|reason| Error::new(Kind::InvalidValue, format!("the base URL of Langfuse {reason}")))?;
         Ok(Self::to(base, credentials))
+    }
+
+    /// The project that somebody sends OTLP to, by its endpoint and the header `Authorization`; `None` when the endpoint
+    /// is not Langfuse's, and no settings when the header has no keys.
+    pub(crate) fn behind_otlp(endpoint: &Endpoint, headers: &HeaderMap) -> Option<Option<Self>> {
+        let base = strip(endpoint.clone().bare(), &OTLP_PATHS);
+        let server = base.clone().without_suffix(API);
+        if server == base && !endpoint.host().ends_with(CLOUD) {
+            return None;
+        }
+        let header = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let credentials = header.and_then(Credentials::from_basic);
+        Some(credentials.map(|credentials| Self::to(server, credentials)))
     }
 
     /// What the variables say; `None` when they ask for no traces, or for what cannot be.
@@ -64,76 +76,15 @@ impl LangfuseSettings {
         Self {
             base,
             credentials,
+            path: Self::PATH.to_owned(),
+            headers: HeaderMap::new(),
+            tls: Tls::default(),
             timeout: Self::DEFAULT_TIMEOUT,
+            compression: None,
+            rate: SampleRate::ALL,
             flush_at: None,
+            batch_bytes: None,
             flush_interval: None,
-        }
-    }
-}
-
-impl Credentials {
-    /// A public key that could not stand in a header is refused here.
-    pub(crate) fn new(public_key: impl Into<String>, secret_key: impl Into<String>) -> Result<Self, Error> {
-        let keys = Self {
-            public_key: public_key.into(),
-            secret_key: secret_key.into(),
-        };
-        match keys.fault(["the public key", "the secret key"]) {
-            Some(fault) => Err(Error::new(Kind::InvalidValue, fault)),
-            None => Ok(keys),
-        }
-    }
-
-    /// The value of the header `Authorization`.
-    pub(crate) fn basic(&self) -> String {
-        let pair = format!("{}:{}", self.public_key, self.secret_key);
-        format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair))
-    }
-
-    /// What no message may repeat. The public key is none of it: the server shows it to whoever may read a trace.
-    pub(crate) fn secret(&self) -> &str {
-        &self.secret_key
-    }
-
-    /// What is wrong with the keys, which are called so. A server's operator may choose keys without the prefixes, so
-    /// only the prefix of the other one is wrong.
-    fn fault(&self, [public, secret]: [&str; 2]) -> Option<String> {
-        let public_is_secret = self.public_key.starts_with("sk-lf-");
-        let secret_is_public = self.secret_key.starts_with("pk-lf-");
-        let bad =
-            |key: &str| key.is_empty() || !key.bytes().all(|byte| byte.is_ascii_graphic() && byte != b':');
-        Some(match (public_is_secret, secret_is_public) {
-            (true, true) => format!("{public} and {secret} are swapped"),
-            (true, false) => format!("{public} holds a secret key (sk-lf-…)"),
-            (false, true) => format!("{secret} holds a public key (pk-lf-…)"),
-            (false, false) if bad(&self.public_key) => format!("{public} is not a key"),
-            (false, false) if bad(&self.secret_key) => format!("{secret} is not a key"),
-            (false, false) => return None,
-        })
-    }
-}
-
-impl fmt::Debug for Credentials {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("[redacted]")
-    }
-}
-
-impl Deployment {
-    /// Environment and release, as they are written.
-    pub(crate) fn from_env(variables: &Variables) -> FromEnv<Self> {
-        let environment = variables.get(ENVIRONMENT);
-        let mut messages = Vec::new();
-        let is_lost = |name: &str| normalise(name) == "default" && !name.eq_ignore_ascii_case("default");
-        if environment.as_deref().is_some_and(is_lost) {
-            messages.push(format!(
-                "{ENVIRONMENT} is no name of letters, digits, - and _: Langfuse shows its traces under `default`"
-            ));
-        }
-        let release = variables.get(RELEASE);
-        FromEnv {
-            settings: Self { environment, release },
-            messages,
         }
     }
 }
@@ -144,8 +95,15 @@ const SECRET_KEY: &str = "LANGFUSE_SECRET_KEY";
 const BASE: [&str; 3] = ["LANGFUSE_BASE_URL", "LANGFUSE_HOST", "LANGFUSE_BASEURL"];
 const TIMEOUT: &str = "LANGFUSE_TIMEOUT";
 const ENABLED: &str = "LANGFUSE_TRACING_ENABLED";
-const ENVIRONMENT: &str = "LANGFUSE_TRACING_ENVIRONMENT";
-const RELEASE: &str = "LANGFUSE_RELEASE";
+const SAMPLE_RATE: &str = "LANGFUSE_SAMPLE_RATE";
+const PATH: &str = "LANGFUSE_OTEL_TRACES_EXPORT_PATH";
+/// Langfuse's own variable, and those that it gives way to.
+const COMPRESSION: [&str; 3] = [
+    "LANGFUSE_OTEL_COMPRESSION",
+    "OTEL_EXPORTER_OTLP_TRACES_COMPRESSION",
+    "OTEL_EXPORTER_OTLP_COMPRESSION",
+];
+const BATCH_BYTES: &str = "LANGFUSE_OTEL_MAX_BATCH_SIZE_BYTES";
 const FLUSH_AT: &str = "LANGFUSE_FLUSH_AT";
 const FLUSH_INTERVAL: &str = "LANGFUSE_FLUSH_INTERVAL";
 /// How a line ends that says why there is no lane.
@@ -154,10 +112,21 @@ const NO_TRACES: &str = "no traces go to Langfuse";
 /// The server's URL. Paths of the API that guides put behind it are taken off; credentials belong into the keys.
 fn base_of(text: &str) -> Result<Endpoint, BadUrl> {
     let base = Endpoint::parse(text)?.bare();
-    Ok(["/v1/traces", "/otel", "/api/public"]
-        .into_iter()
-        .fold(base, Endpoint::without_suffix))
+    Ok(strip(base, &OTLP_PATHS).without_suffix(API))
 }
+
+fn strip(base: Endpoint, suffixes: &[&str]) -> Endpoint {
+    suffixes
+        .iter()
+        .fold(base, |base, suffix| base.without_suffix(suffix))
+}
+
+/// What stands behind the API's own path where OTLP is sent to.
+const OTLP_PATHS: [&str; 2] = ["/v1/traces", "/otel"];
+/// What stands behind the base of a server.
+const API: &str = "/api/public";
+/// Langfuse's own servers, each region with a word in front.
+const CLOUD: &str = "cloud.langfuse.com";
 
 fn settings(reader: &mut Reader<'_>) -> Option<LangfuseSettings> {
     if !reader.flag(ENABLED, true) {
@@ -169,9 +138,26 @@ fn settings(reader: &mut Reader<'_>) -> Option<LangfuseSettings> {
     if let Some(timeout) = reader.seconds(TIMEOUT, &default) {
         settings.timeout = timeout;
     }
+    if let Some(path) = reader.get(PATH) {
+        settings.path = path.trim_start_matches('/').to_owned();
+    }
+    settings.compression = compression(reader);
+    settings.rate = SampleRate::read(reader, SAMPLE_RATE).unwrap_or(SampleRate::ALL);
+    settings.batch_bytes = reader.number(&[BATCH_BYTES], 1, "the default");
     settings.flush_at = reader.number(&[FLUSH_AT], 1, "the default");
     settings.flush_interval = reader.seconds(FLUSH_INTERVAL, "the default");
     Some(settings)
+}
+
+/// A word that is none leaves what is usual. The standard's variables, which the OTLP destination reads too, are
+/// complained of there.
+fn compression(reader: &mut Reader<'_>) -> Option<Compression> {
+    let (name, word) = reader.first(&COMPRESSION)?;
+    let compression = Compression::parse(&word);
+    if compression.is_none() && name == COMPRESSION[0] {
+        reader.say(format!("{name} is neither gzip nor none: the default is used"));
+    }
+    compression
 }
 
 fn credentials(reader: &mut Reader<'_>) -> Option<Credentials> {
@@ -194,15 +180,9 @@ fn credentials(reader: &mut Reader<'_>) -> Option<Credentials> {
             return None;
         }
     };
-    let keys = Credentials {
-        public_key,
-        secret_key,
-    };
-    if let Some(fault) = keys.fault([PUBLIC_KEY, SECRET_KEY]) {
-        reader.say(format!("{fault}: {NO_TRACES}"));
-        return None;
-    }
-    Some(keys)
+    Credentials::called([PUBLIC_KEY, SECRET_KEY], public_key, secret_key)
+        .map_err(|fault| reader.say(format!("{fault}: {NO_TRACES}")))
+        .ok()
 }
 
 fn base(reader: &mut Reader<'_>) -> Option<Endpoint> {
@@ -374,6 +354,85 @@ mod tests {
     }
 
     #[test]
+    fn how_bodies_are_sent_is_read_from_langfuses_variables_first() {
+        let read = |variables: Pairs<'_>| {
+            let pairs = KEYS.iter().chain(variables).copied();
+            let read = LangfuseSettings::from_env(&Variables::from_pairs(pairs));
+            let LangfuseSettings {
+                path,
+                compression,
+                rate,
+                batch_bytes,
+                ..
+            } = read.settings.unwrap();
+            (
+                format!("{path} {compression:?} {rate:?} {batch_bytes:?}"),
+                read.messages,
+            )
+        };
+        let path = LangfuseSettings::PATH;
+        let all = SampleRate::ALL;
+        assert_eq!(read(&[]).0, format!("{path} None {all:?} None"));
+        let (said, messages) = read(&[
+            (PATH, "/gateway/traces"),
+            (COMPRESSION[0], "none"),
+            (COMPRESSION[2], "gzip"),
+            (SAMPLE_RATE, "0"),
+            (BATCH_BYTES, "1000"),
+        ]);
+        assert_eq!(said, "gateway/traces Some(None) SampleRate(0) Some(1000)");
+        assert!(messages.is_empty());
+        assert!(read(&[(COMPRESSION[2], "gzip")]).0.contains("Some(Gzip)"));
+        let (said, messages) = read(&[(COMPRESSION[0], "zstd"), (BATCH_BYTES, "4 MB")]);
+        assert_eq!(said, format!("{path} None {all:?} None"));
+        assert_eq!(
+            messages,
+            [
+                "LANGFUSE_OTEL_COMPRESSION is neither gzip nor none: the default is used",
+                "LANGFUSE_OTEL_MAX_BATCH_SIZE_BYTES is not a whole number above 0: the default is used"
+            ]
+        );
+    }
+
+    #[test]
+    fn otlp_that_goes_to_langfuse_is_known() {
+        let behind = |url: &str, header: Option<&str>| {
+            let mut headers = HeaderMap::new();
+            if let Some(header) = header {
+                headers.insert(AUTHORIZATION, header.parse().unwrap());
+            }
+            let found = LangfuseSettings::behind_otlp(&Endpoint::parse(url).unwrap(), &headers);
+            found.map(|settings| settings.as_ref().map(shown))
+        };
+        let basic = Some("Basic cGstbGYtMTpzay1sZi0y");
+        assert_eq!(
+            behind("https://cloud.langfuse.com/api/public/otel/v1/traces", basic),
+            Some(Some(DEFAULTS.into()))
+        );
+        assert_eq!(
+            behind("https://cloud.langfuse.com/v1/traces", basic),
+            Some(Some(DEFAULTS.into()))
+        );
+        let own = behind("http://h:3000/lf/api/public/otel/v1/traces", basic);
+        assert_eq!(
+            own.flatten().as_deref(),
+            Some("http://h:3000/lf pk-lf-1:sk-lf-2 10s None None")
+        );
+        assert_eq!(
+            behind("http://h/api/public/otel/v1/traces", Some("Bearer x")),
+            Some(None)
+        );
+        assert_eq!(behind("http://h/api/public/otel/v1/traces", None), Some(None));
+        for other in [
+            "http://h:4318/v1/traces",
+            "https://h/otel/v1/traces",
+            "https://h/api/v1/traces",
+        ] {
+            assert_eq!(behind(other, basic), None, "{other}");
+        }
+    }
+
+    #[test]
     fn keys_may_stand_in_quotes_and_are_never_shown() {
         let quoted = [(PUBLIC_KEY, "\"pk-lf-1\""), (SECRET_KEY, "'sk-lf-2' ")];
         let read = LangfuseSettings::from_env(&Variables::from_pairs(quoted));
@@ -386,37 +445,13 @@ mod tests {
 
     #[test]
     fn bad_values_of_the_program_are_errors() {
-        let keys = |public, secret| Credentials::new(public, secret).map_err(|error| error.to_string());
-        assert!(keys("pk", "sk").is_ok());
-        assert_eq!(
-            keys("sk-lf-2", "pk-lf-1").unwrap_err(),
-            "the public key and the secret key are swapped"
-        );
-        assert_eq!(keys("", "sk").unwrap_err(), "the public key is not a key");
-        let error = LangfuseSettings::new("langfuse.example", keys("pk", "sk").unwrap()).unwrap_err();
+        let keys = Credentials::new("pk", "sk").unwrap();
+        let error = LangfuseSettings::new("langfuse.example", keys).unwrap_err();
         assert!(error.is_invalid_value());
         assert_eq!(
             error.to_string(),
             "the base URL of Langfuse has no http:// or https:// in front"
         );
-    }
-
-    #[test]
-    fn environment_and_release_are_read_without_keys() {
-        let read =
-            |pairs: &[(&str, &str)]| Deployment::from_env(&Variables::from_pairs(pairs.iter().copied()));
-        let both = read(&[(ENVIRONMENT, "Prod_eu-1"), (RELEASE, " v1.2 ")]);
-        assert_eq!(both.settings.environment.as_deref(), Some("Prod_eu-1"));
-        assert_eq!(both.settings.release.as_deref(), Some("v1.2"));
-        assert!(both.messages.is_empty());
-        assert_eq!(
-            read(&[(ENVIRONMENT, "prod.eu")]).messages,
-            [
-                "LANGFUSE_TRACING_ENVIRONMENT is no name of letters, digits, - and _: Langfuse shows its traces under `default`"
-            ]
-        );
-        assert!(read(&[(ENVIRONMENT, "Default")]).messages.is_empty());
-        assert_eq!(read(&[]).settings, Deployment::default());
     }
 
     fn shown(settings: &LangfuseSettings) -> String {

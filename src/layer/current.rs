@@ -80,6 +80,8 @@ struct At {
     span: span::Id,
     id: SpanId,
     trace_id: TraceId,
+    /// Whether what is said is kept: not in a trace that no destination is sent.
+    is_kept: bool,
 }
 
 impl At {
@@ -91,6 +93,7 @@ impl At {
             span: span.id(),
             id: open.id,
             trace_id: open.trace.id,
+            is_kept: open.is_kept(),
         })
     }
 
@@ -225,8 +228,12 @@ impl ObservationHandle {
         self
     }
 
+    fn is_kept(&self) -> bool {
+        self.at.as_ref().is_some_and(|at| at.is_kept)
+    }
+
     fn write(&self, write: impl FnOnce(&mut Fields)) -> &Self {
-        if let Some(at) = &self.at {
+        if let Some(at) = self.at.as_ref().filter(|at| at.is_kept) {
             with_scratch(|scratch| {
                 write(scratch);
                 at.with(|open| open.record(scratch));
@@ -240,7 +247,7 @@ impl ObservationHandle {
     }
 
     fn value(&self, key: Key, role: Role, value: impl Serialize) -> &Self {
-        if self.at.is_none() {
+        if !self.is_kept() {
             return self;
         }
         let Some(json) = json(&value) else {
@@ -250,7 +257,7 @@ impl ObservationHandle {
     }
 
     fn named(&self, name: &str, role: Role, value: impl Serialize) -> &Self {
-        if self.at.is_none() {
+        if !self.is_kept() {
             return self;
         }
         let Some(json) = json(&value) else {

@@ -61,11 +61,12 @@ impl Core {
     where
         S: LookupSpan<'a>,
     {
-        let lanes = callsite.shown.intersection(self.observation_lanes);
         self.refresh(span);
         let Some(birth) = self.on(span, OpenObservation::bear) else {
             return;
         };
+        let of_observations = callsite.shown.intersection(self.observation_lanes);
+        let lanes = of_observations.intersection(birth.trace.lanes);
         let mut fields = self.ground.sink().buffer();
         fields.append(values, |head| {
             if is_named(&callsite, head.key, "message") {

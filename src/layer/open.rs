@@ -142,10 +142,10 @@ impl OpenObservation {
     /// A child begins: what it takes from here.
     pub(crate) fn bear(&mut self) -> Birth {
         self.children = self.children.saturating_add(1);
-        let shown = self.callsite.shown;
+        let shown = self.lanes();
         Birth {
             trace: Arc::clone(&self.trace),
-            parents: Parents::below(self.id, shown, &self.parents, self.trace.ground.lanes),
+            parents: Parents::below(self.id, shown, &self.parents, self.trace.lanes),
             shown_above: self.above.shown || !self.callsite.hidden,
             inherited: Arc::clone(&self.inherited),
             seen: self.seen,
@@ -249,11 +249,12 @@ impl OpenObservation {
         let end = self.trace.unix(self.end_time().max(self.start));
         // A function that is no future comes to its end; if it said nothing, its `err` was below the level.
         let cut_short = !self.returned && !self.failed && self.entered_again && self.callsite.has_returned();
+        let shown = self.lanes();
         let mut recorded = Recorded {
             trace_id: self.trace.id,
             id: self.id,
             parents: self.parents,
-            shown: self.callsite.shown,
+            shown,
             start: self.trace.unix(self.start),
             end,
             first_token: self.first_token.map(|time| self.trace.unix(time)),
@@ -303,7 +304,12 @@ impl OpenObservation {
     }
 
     pub(crate) fn lanes(&self) -> Lanes {
-        self.callsite.shown
+        self.callsite.shown.intersection(self.trace.lanes)
+    }
+
+    /// Whether anything of its trace is shown anywhere: else what is said of it is not kept.
+    pub(crate) fn is_kept(&self) -> bool {
+        !self.trace.lanes.is_empty()
     }
 }
 

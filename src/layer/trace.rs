@@ -8,7 +8,7 @@ use crate::clock::{MonotonicNanos, UnixNanos};
 use crate::field::{Role, Trust};
 use crate::id::TraceId;
 use crate::layer::ground::Ground;
-use crate::model::{Callsite, Entry, Fields, Head, Key, TraceAttributes, ValueRef};
+use crate::model::{Callsite, Entry, Fields, Head, Key, Lanes, TraceAttributes, ValueRef};
 use crate::read;
 
 /// What the spans of one trace share.
@@ -16,6 +16,8 @@ use crate::read;
 pub(crate) struct TraceState {
     pub(crate) ground: Arc<Ground>,
     pub(crate) id: TraceId,
+    /// The lanes that show anything of it.
+    pub(crate) lanes: Lanes,
     /// What turns the monotonic clock into the time of day; taken once, at the root.
     offset: u64,
     /// How often an attribute was set on a span that already lived. A span that closes and finds the count of its
@@ -31,10 +33,16 @@ impl TraceState {
     /// A new trace, or a part of the one that an observation made by hand stands in.
     pub(crate) fn new(ground: Arc<Ground>, above: Option<Arc<dyn ByHand>>) -> Self {
         let above = above.filter(|above| ground.goes_to(above.sink()));
+        let (id, lanes) = match &above {
+            Some(above) => (above.trace_id(), above.lanes()),
+            None => {
+                let id = ground.source.ids.trace();
+                (id, ground.sink().sample(id))
+            }
+        };
         Self {
-            id: above
-                .as_ref()
-                .map_or_else(|| ground.source.ids.trace(), |above| above.trace_id()),
+            id,
+            lanes,
             offset: above
                 .as_ref()
                 .map_or_else(|| ground.source.clock.offset(), |above| above.offset()),

@@ -58,7 +58,7 @@ impl Work {
         let shown = if sink::is_ours() {
             Lanes::NONE
         } else {
-            trace.callsite.shown
+            trace.callsite.shown.intersection(trace.lanes)
         };
         let source = &trace.source;
         let mut fields = source.sink.buffer();
@@ -170,6 +170,10 @@ impl ByHand for Work {
 
     fn trace_id(&self) -> TraceId {
         self.trace.id
+    }
+
+    fn lanes(&self) -> Lanes {
+        self.trace.lanes
     }
 
     fn trace_name(&self) -> Arc<str> {

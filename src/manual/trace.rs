@@ -21,6 +21,7 @@ pub(super) struct State {
     /// The name of its root: the trace's where nothing names it.
     pub(super) name: Arc<str>,
     pub(super) callsite: Arc<Callsite>,
+    /// The lanes that show anything of it.
     pub(super) lanes: Lanes,
     /// What turns the monotonic clock into the time of day; taken once.
     pub(super) offset: u64,
@@ -41,7 +42,7 @@ impl State {
             id,
             name: name.into(),
             callsite: Arc::new(callsite),
-            lanes: source.sink.lanes(),
+            lanes: source.sink.sample(id),
             offset: source.clock.offset(),
             attributes: Mutex::default(),
             changes: AtomicU64::new(0),

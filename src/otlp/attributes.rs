@@ -21,15 +21,44 @@ pub(crate) struct Attributes<'a> {
     /// The number of the list in its message.
     field: Number,
     keys: Keys,
+    limits: Limits,
+    /// How many were left out for the limit of their number.
+    dropped: u32,
+}
+
+/// How much of a list is written. What is longer is cut, what comes later is left out and counted.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(crate) struct Limits {
+    /// So many attributes.
+    pub(crate) count: Option<usize>,
+    /// So many characters of a text.
+    pub(crate) length: Option<usize>,
 }
 
 impl<'a> Attributes<'a> {
     pub(super) fn new(out: &'a mut Vec<u8>, field: Number) -> Self {
+        Self::limited(out, field, Limits::default())
+    }
+
+    /// A list of which no more than this is written.
+    pub(super) fn limited(out: &'a mut Vec<u8>, field: Number, limits: Limits) -> Self {
         Self {
             out,
             field,
             keys: Keys::default(),
+            limits,
+            dropped: 0,
         }
+    }
+
+    /// How many were left out for the limit of their number.
+    pub(super) fn dropped(&self) -> u32 {
+        self.dropped
+    }
+
+    /// The limits that hold here.
+    pub(super) fn limits(&self) -> Limits {
+        self.limits
     }
 
     /// Adds a value with its type. An integer beyond 64 signed bits is its decimal text, an error its `Display` text.
@@ -55,13 +84,19 @@ impl<'a> Attributes<'a> {
 
     /// Adds text.
     pub(crate) fn text<'k>(&mut self, key: impl Into<Key<'k>>, text: &str) {
+        let text = self.limits.cut(text);
         self.bytes(key.into(), field::STRING_VALUE, text.as_bytes());
     }
 
     /// Adds text that `write` appends to the body in place. It must be UTF-8.
     pub(crate) fn text_with<'k>(&mut self, key: impl Into<Key<'k>>, write: impl FnOnce(&mut Vec<u8>)) {
+        let limits = self.limits;
         self.nested(key.into(), |out| {
-            protobuf::nested(out, field::STRING_VALUE, write);
+            protobuf::nested(out, field::STRING_VALUE, |out| {
+                let from = out.len();
+                write(out);
+                limits.cut_behind(from, out);
+            });
         });
     }
 
@@ -71,7 +106,8 @@ impl<'a> Attributes<'a> {
         key: impl Into<Key<'k>>,
         texts: impl IntoIterator<Item = &'t str>,
     ) {
-        let mut texts = texts.into_iter().peekable();
+        let limits = self.limits;
+        let mut texts = texts.into_iter().map(|text| limits.cut(text)).peekable();
         if texts.peek().is_none() {
             return;
         }
@@ -113,7 +149,7 @@ impl<'a> Attributes<'a> {
     fn begin(&mut self, key: Key<'_>, len: usize) -> bool {
         let key_len = 1 + protobuf::varint_len(key.len() as u64) + key.len();
         let value_len = 1 + protobuf::varint_len(len as u64) + len;
-        let Some(fingerprint) = self.keys.admit(key, self.out) else {
+        let Some(fingerprint) = self.admit(key) else {
             return false;
         };
         protobuf::length(self.out, self.field, key_len + value_len);
@@ -122,16 +158,46 @@ impl<'a> Attributes<'a> {
         true
     }
 
+    fn admit(&mut self, key: Key<'_>) -> Option<u32> {
+        let fingerprint = self.keys.admit(key, self.out)?;
+        if self
+            .limits
+            .count
+            .is_some_and(|count| self.keys.places.len() >= count)
+        {
+            self.dropped = self.dropped.saturating_add(1);
+            return None;
+        }
+        Some(fingerprint)
+    }
+
     /// Like [`begin`](Self::begin), with a value whose length is not known.
     fn nested(&mut self, key: Key<'_>, write: impl FnOnce(&mut Vec<u8>)) {
-        let Self { out, field, keys } = self;
-        let Some(fingerprint) = keys.admit(key, out) else {
+        let Some(fingerprint) = self.admit(key) else {
             return;
         };
+        let Self { out, field, keys, .. } = self;
         protobuf::nested(out, *field, |out| {
             keys.write(key, fingerprint, out);
             protobuf::nested(out, field::VALUE, write);
         });
+    }
+}
+
+impl Limits {
+    fn cut(self, text: &str) -> &str {
+        let end = self.length.and_then(|length| text.char_indices().nth(length));
+        end.and_then(|(end, _)| text.get(..end)).unwrap_or(text)
+    }
+
+    /// The same for text that has been written, from here on.
+    fn cut_behind(self, from: usize, out: &mut Vec<u8>) {
+        let written = out
+            .get(from..)
+            .and_then(|written| std::str::from_utf8(written).ok());
+        if let Some(kept) = written.map(|text| self.cut(text).len()) {
+            out.truncate(from + kept);
+        }
     }
 }
 

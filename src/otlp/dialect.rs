@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::attributes::Attributes;
+use super::attributes::{Attributes, Limits};
 use super::encode::{Dialect, Span};
 use crate::field::{Role, Trust, gen_ai, semantic_name};
 use crate::model::{
@@ -26,6 +26,8 @@ pub(crate) const CONTENT_BYTES: usize = 200;
 pub(crate) struct GenAiDialect {
     resource: Arc<Resource>,
     capture_content: bool,
+    /// How much of a span is written.
+    pub(crate) limits: Limits,
 }
 
 impl GenAiDialect {
@@ -34,6 +36,7 @@ impl GenAiDialect {
         Self {
             resource,
             capture_content,
+            limits: Limits::default(),
         }
     }
 }
@@ -41,6 +44,10 @@ impl GenAiDialect {
 impl Dialect for GenAiDialect {
     fn scope(&self) -> (&str, &str) {
         ("tracing-llm", env!("CARGO_PKG_VERSION"))
+    }
+
+    fn limits(&self) -> Limits {
+        self.limits
     }
 
     fn resource(&self, attributes: &mut Attributes<'_>) {

@@ -4,7 +4,7 @@
 //!
 //! Source: open-telemetry/opentelemetry-proto v1, `trace.proto`.
 
-use super::attributes::Attributes;
+use super::attributes::{Attributes, Limits};
 use super::protobuf::{self, Number};
 use crate::clock::UnixNanos;
 use crate::export::Batch;
@@ -17,6 +17,11 @@ pub(crate) trait Dialect {
 
     /// The attributes of the process.
     fn resource(&self, attributes: &mut Attributes<'_>);
+
+    /// How much of a span, or of an event of it, is written.
+    fn limits(&self) -> Limits {
+        Limits::default()
+    }
 
     /// What a span has beside its ids, name, kind, times and status, which are the same in every dialect.
     fn span(&self, observation: &Observation, lane: Lane, span: &mut Span<'_>);
@@ -38,7 +43,7 @@ pub(crate) fn encode(batch: &Batch, dialect: &dyn Dialect, out: &mut Vec<u8>) {
                 protobuf::nested(out, field::SPANS, |out| {
                     common(observation, batch.lane(), out);
                     let mut span = Span {
-                        attributes: Attributes::new(out, field::SPAN_ATTRIBUTES),
+                        attributes: Attributes::limited(out, field::SPAN_ATTRIBUTES, dialect.limits()),
                     };
                     dialect.span(observation, batch.lane(), &mut span);
                 });
@@ -60,10 +65,11 @@ impl<'a> Span<'a> {
 
     /// Adds an event with its attributes.
     pub(crate) fn event(&mut self, time: UnixNanos, name: &str, fill: impl FnOnce(&mut Attributes<'_>)) {
+        let limits = self.attributes.limits();
         protobuf::nested(self.attributes.out, field::EVENTS, |out| {
             protobuf::fixed64(out, field::EVENT_TIME, time);
             protobuf::bytes(out, field::EVENT_NAME, name.as_bytes());
-            fill(&mut Attributes::new(out, field::EVENT_ATTRIBUTES));
+            fill(&mut Attributes::limited(out, field::EVENT_ATTRIBUTES, limits));
         });
     }
 
@@ -78,8 +84,11 @@ impl<'a> Span<'a> {
 
     /// Says how many attributes, events and links were not kept.
     pub(crate) fn dropped(&mut self, observation: &Observation) {
+        let attributes = observation
+            .dropped_fields()
+            .saturating_add(self.attributes.dropped());
         for (field, count) in [
-            (field::DROPPED_ATTRIBUTES, observation.dropped_fields()),
+            (field::DROPPED_ATTRIBUTES, attributes),
             (field::DROPPED_EVENTS, observation.dropped_events()),
             (field::DROPPED_LINKS, observation.dropped_links()),
         ] {

@@ -2,14 +2,12 @@
 
 use std::io::Write as _;
 use std::mem;
-use std::time::Duration;
 
 use bytes::Bytes;
 use flate2::Compression as Level;
 use flate2::write::GzEncoder;
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue};
 
-use crate::error::Error;
 use crate::export::{ExportError, Exported};
 use crate::http::{Client, Endpoint};
 use crate::otlp::answer::{Reader, Secrets};
@@ -52,12 +50,12 @@ impl Poster {
     /// A poster to `endpoint` that sends these headers and its own; what they say counts as secret. `retries_500` is for
     /// a destination that answers 500 when it took nothing.
     pub(crate) fn new(
+        client: Client,
         endpoint: Endpoint,
         mut headers: HeaderMap,
-        timeout: Duration,
         compression: Compression,
         retries_500: bool,
-    ) -> Result<Self, Error> {
+    ) -> Self {
         let mut secrets = Secrets::default();
         endpoint.secrets().for_each(|secret| secrets.add(&secret));
         for value in headers.values_mut() {
@@ -68,15 +66,15 @@ impl Poster {
         if compression == Compression::Gzip {
             headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         }
-        Ok(Self {
-            client: Client::new(&endpoint, timeout)?,
+        Self {
+            client,
             endpoint,
             headers,
             compression,
             reader: Reader { retries_500, secrets },
             plain: Buffer::default(),
             packed: Buffer::default(),
-        })
+        }
     }
 
     /// Adds what no message may repeat, should the destination say it.
@@ -157,11 +155,13 @@ impl Buffer {
 #[cfg(test)]
 mod tests {
     use std::net::TcpListener;
+    use std::time::Duration;
 
     use reqwest::header::AUTHORIZATION;
 
     use super::*;
     use crate::export::Verdict;
+    use crate::http::Tls;
     use crate::receiver::{Answer, Receiver, Request};
 
     const TIMEOUT: Duration = Duration::from_secs(10);
@@ -349,13 +349,9 @@ mod tests {
 
     fn poster(url: &str, timeout: Duration, compression: Compression) -> Poster {
         let headers = [(AUTHORIZATION, HeaderValue::from_static("Bearer planted-secret"))];
-        Poster::new(
-            Endpoint::parse(url).unwrap(),
-            headers.into_iter().collect(),
-            timeout,
-            compression,
-            false,
-        )
-        .unwrap()
+        let endpoint = Endpoint::parse(url).unwrap();
+        let client = Client::new(&endpoint, timeout, &Tls::default()).unwrap();
+        let headers = headers.into_iter().collect();
+        Poster::new(client, endpoint, headers, compression, false)
     }
 }

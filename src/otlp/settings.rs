@@ -6,8 +6,10 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::env::{FromEnv, Reader, Variables, pairs};
 use crate::error::{Error, Kind};
-use crate::http::Endpoint;
+use crate::http::{Client, Endpoint, Tls};
+use crate::otlp::attributes::Limits;
 use crate::otlp::poster::{Compression, Poster};
+use crate::sample::SampleRate;
 
 /// Where an OTLP exporter sends, and how.
 #[derive(Clone, PartialEq, Debug)]
@@ -20,6 +22,12 @@ pub(crate) struct OtlpSettings {
     pub(crate) timeout: Duration,
     /// Whether bodies are packed.
     pub(crate) compression: Compression,
+    /// Whose certificates are trusted, and ours.
+    pub(crate) tls: Tls,
+    /// How much of a span is sent.
+    pub(crate) limits: Limits,
+    /// Which traces it is sent.
+    pub(crate) rate: SampleRate,
 }
 
 /// Which destinations `OTEL_TRACES_EXPORTER` and the endpoints' variables open.
@@ -53,7 +61,14 @@ impl OtlpSettings {
 
     /// Makes ready to send.
     pub(crate) fn poster(self) -> Result<Poster, Error> {
-        Poster::new(self.endpoint, self.headers, self.timeout, self.compression, false)
+        let Self {
+            endpoint,
+            headers,
+            compression,
+            ..
+        } = self;
+        let client = Client::new(&endpoint, self.timeout, &self.tls)?;
+        Ok(Poster::new(client, endpoint, headers, compression, false))
     }
 
     /// The defaults for this endpoint.
@@ -63,6 +78,9 @@ impl OtlpSettings {
             headers: HeaderMap::new(),
             timeout: Self::DEFAULT_TIMEOUT,
             compression: Compression::None,
+            tls: Tls::default(),
+            limits: Limits::default(),
+            rate: SampleRate::ALL,
         }
     }
 }
@@ -84,6 +102,24 @@ const TIMEOUT: [&str; 2] = ["OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_EXPORTER_
 const COMPRESSION: [&str; 2] = [
     "OTEL_EXPORTER_OTLP_TRACES_COMPRESSION",
     "OTEL_EXPORTER_OTLP_COMPRESSION",
+];
+const CERTIFICATE: [&str; 2] = [
+    "OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE",
+    "OTEL_EXPORTER_OTLP_CERTIFICATE",
+];
+const CLIENT_CERTIFICATE: [&str; 2] = [
+    "OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE",
+    "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE",
+];
+const CLIENT_KEY: [&str; 2] = [
+    "OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY",
+    "OTEL_EXPORTER_OTLP_CLIENT_KEY",
+];
+/// That of spans before that of everything.
+const COUNT_LIMIT: [&str; 2] = ["OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "OTEL_ATTRIBUTE_COUNT_LIMIT"];
+const LENGTH_LIMIT: [&str; 2] = [
+    "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT",
+    "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT",
 ];
 const PROTOCOL: [&str; 2] = [
     "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL",
@@ -141,6 +177,11 @@ fn settings(reader: &mut Reader<'_>) -> Option<OtlpSettings> {
         settings.timeout = timeout;
     }
     settings.compression = compression(reader);
+    settings.tls = tls(reader)?;
+    settings.limits = Limits {
+        count: reader.number(&COUNT_LIMIT, 0, "no limit"),
+        length: reader.number(&LENGTH_LIMIT, 0, "no limit"),
+    };
     Some(settings)
 }
 
@@ -210,6 +251,39 @@ fn headers(reader: &mut Reader<'_>) -> HeaderMap {
         ));
     }
     headers
+}
+
+/// `None` when a file cannot be read: what was to be trusted alone is not replaced by what the system trusts.
+fn tls(reader: &mut Reader<'_>) -> Option<Tls> {
+    let roots = file(reader, &CERTIFICATE)?;
+    let certificate = file(reader, &CLIENT_CERTIFICATE)?;
+    let key = file(reader, &CLIENT_KEY)?;
+    let identity = match (certificate, key) {
+        (Some(certificate), Some(key)) => Some((certificate, key)),
+        (None, None) => None,
+        (certificate, _) => {
+            let (set, unset) = if certificate.is_some() {
+                (CLIENT_CERTIFICATE, CLIENT_KEY)
+            } else {
+                (CLIENT_KEY, CLIENT_CERTIFICATE)
+            };
+            reader.say(format!("{} is set and {} is not: {NO_TRACES}", set[1], unset[1]));
+            return None;
+        }
+    };
+    Some(Tls { roots, identity })
+}
+
+/// The file that a variable names.
+fn file(reader: &mut Reader<'_>, names: &[&str]) -> Option<Option<Vec<u8>>> {
+    let Some((name, path)) = reader.first(names) else {
+        return Some(None);
+    };
+    let read = std::fs::read(path).map_err(|error| {
+        let kind = error.kind();
+        reader.say(format!("the file of {name} cannot be read, {kind}: {NO_TRACES}"));
+    });
+    read.ok().map(Some)
 }
 
 fn compression(reader: &mut Reader<'_>) -> Compression {
@@ -352,6 +426,50 @@ mod tests {
             );
             assert_eq!(read.messages, messages, "{variables:?}");
         }
+    }
+
+    #[test]
+    fn certificates_are_files_and_one_that_cannot_be_read_closes_the_destination() {
+        let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+        let read = |variables: Pairs<'_>| {
+            let read = OtlpSettings::from_env(&Variables::from_pairs(variables.iter().copied()));
+            (read.settings.map(|settings| settings.tls), read.messages)
+        };
+        let bytes = std::fs::read(manifest).unwrap();
+        let trusting = Tls {
+            roots: Some(bytes.clone()),
+            identity: None,
+        };
+        assert_eq!(read(&[]), (Some(Tls::default()), vec![]));
+        assert_eq!(read(&[(CERTIFICATE[1], manifest)]), (Some(trusting), vec![]));
+        let shown = Tls {
+            roots: None,
+            identity: Some((bytes.clone(), bytes)),
+        };
+        assert_eq!(
+            read(&[(CLIENT_CERTIFICATE[0], manifest), (CLIENT_KEY[1], manifest)]),
+            (Some(shown), vec![])
+        );
+        assert_eq!(
+            read(&[(CLIENT_KEY[0], manifest)]),
+            (
+                None,
+                vec![
+                    "OTEL_EXPORTER_OTLP_CLIENT_KEY is set and OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE is not: no traces go to OTLP"
+                        .to_owned()
+                ]
+            )
+        );
+        assert_eq!(
+            read(&[(CERTIFICATE[0], "/nowhere/ca.pem")]),
+            (
+                None,
+                vec![
+                    "the file of OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE cannot be read, entity not found: no traces go to OTLP"
+                        .to_owned()
+                ]
+            )
+        );
     }
 
     #[test]

@@ -80,6 +80,10 @@ pub(crate) struct Lane {
 }
 
 impl Lane {
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     pub(crate) fn new(number: Number, name: &str, plan: Plan, backoff: Backoff) -> Self {
         Self {
             number,

@@ -10,7 +10,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use crate::diag::Diagnostics;
 use crate::export::{Batch, Exporter};
 use crate::model::{Lane as Number, Shared};
-use crate::pipeline::attempt::attempt;
+use crate::pipeline::attempt::{Failure, attempt};
 use crate::pipeline::lane::{Effect, Event, Lane};
 use crate::pipeline::message::{Message, Returned};
 use crate::pipeline::queue::Queue;
@@ -35,6 +35,8 @@ pub(crate) struct Posts {
     /// The way back for attempts.
     outbox: UnboundedSender<Message>,
     diagnostics: Diagnostics,
+    /// Every answer is said.
+    verbose: bool,
     /// Empty between the steps.
     effects: Vec<Effect>,
 }
@@ -51,8 +53,15 @@ impl Posts {
             queue,
             outbox,
             diagnostics,
+            verbose: false,
             effects: Vec::new(),
         }
+    }
+
+    /// Says every answer, if so wished.
+    pub(crate) fn verbose(mut self, verbose: bool) -> Self {
+        self.verbose = verbose;
+        self
     }
 
     /// The number of each lane.
@@ -91,6 +100,17 @@ impl Posts {
         } = returned;
         if let Some(post) = self.posts.get_mut(lane) {
             post.exporter = Some(exporter);
+            if self.verbose {
+                let (name, count) = (post.lane.name(), batch.len());
+                self.diagnostics.say(&match &answer {
+                    Ok(exported) => format!(
+                        "{name}: took {} of {count}",
+                        count.saturating_sub(exported.rejected)
+                    ),
+                    Err(Failure::Answered(error)) => format!("{name}: did not take {count}: {error}"),
+                    Err(Failure::Panicked) => format!("{name}: the exporter panicked over {count}"),
+                });
+            }
         }
         self.step(lane, now, Event::Answered(batch, answer));
     }

@@ -1,5 +1,8 @@
 //! The queue between the application's threads and the worker: bounded by bytes, with the books of every lane.
 
+mod showing;
+mod spares;
+
 use std::collections::VecDeque;
 use std::fmt;
 use std::mem;
@@ -11,11 +14,16 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use crate::diag::Diagnostics;
 use crate::export::Scope;
+use crate::id::TraceId;
 use crate::ledger::{Account, Ledger, Loss, Posting};
 use crate::model::{Callsite, Fields, Lane as Number, Lanes, Recorded};
 use crate::pipeline::message::Message;
 use crate::process::Findings;
+use crate::sample::SampleRate;
 use crate::sink::Sink;
+
+use self::showing::Showing;
+use self::spares::Spares;
 
 /// How much the queue keeps, what the worker has in hand among it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -41,8 +49,8 @@ pub(crate) struct Queue {
     said_too_large: AtomicBool,
     /// There has been a flush.
     flushed: AtomicBool,
-    spares: Mutex<Spares>,
-    scopes: Vec<Scope>,
+    spares: Spares,
+    showing: Showing,
     worker: UnboundedSender<Message>,
     diagnostics: Diagnostics,
 }
@@ -77,22 +85,15 @@ enum Call {
     Hurry,
 }
 
-/// Buffers to record into once more.
-#[derive(Default)]
-struct Spares {
-    buffers: Vec<Fields>,
-    bytes: usize,
-}
-
 impl Queue {
     /// A queue with a lane for each account.
     pub(crate) fn new(
         bounds: Bounds,
-        lanes: impl IntoIterator<Item = (Account, Scope)>,
+        lanes: impl IntoIterator<Item = (Account, (Scope, SampleRate))>,
         worker: UnboundedSender<Message>,
         diagnostics: Diagnostics,
     ) -> Self {
-        let (accounts, scopes) = lanes.into_iter().unzip();
+        let (accounts, showing) = lanes.into_iter().unzip();
         let state = State {
             waiting: VecDeque::new(),
             kept: Kept::default(),
@@ -113,8 +114,8 @@ impl Queue {
             said_closed: AtomicBool::new(false),
             said_too_large: AtomicBool::new(false),
             flushed: AtomicBool::new(false),
-            spares: Mutex::default(),
-            scopes,
+            spares: Spares::default(),
+            showing: Showing::new(showing),
             worker,
             diagnostics,
         }
@@ -131,6 +132,7 @@ impl Queue {
             unpriced: state.unpriced,
             unknown_types: state.unknown_types,
             late: self.late.load(Ordering::Relaxed),
+            sampled_out: self.showing.sampled_out(),
         }
     }
 
@@ -153,7 +155,7 @@ impl Queue {
     /// Says, at the first flush, if there was nothing to observe, what the usual reason is.
     pub(crate) fn wonder(&self) {
         let is_first = !self.flushed.swap(true, Ordering::Relaxed);
-        if is_first && !self.has_seen() && !self.scopes.is_empty() {
+        if is_first && !self.has_seen() && !self.showing.is_empty() {
             self.diagnostics.say(NOTHING_SEEN);
         }
     }
@@ -194,18 +196,9 @@ impl Queue {
         self.lock().post_all(lanes, posting);
     }
 
-    /// Takes a buffer back. A big one is not kept: one large document should not cost its size for ever.
-    pub(crate) fn give_back(&self, mut buffer: Fields) {
-        buffer.clear();
-        let weight = buffer.capacity() + size_of::<Fields>();
-        if buffer.capacity() == 0 || weight > BUFFER_KEPT {
-            return;
-        }
-        let mut spares = self.spares.lock().unwrap_or_else(PoisonError::into_inner);
-        if spares.bytes + weight <= SPARES_KEPT {
-            spares.bytes += weight;
-            spares.buffers.push(buffer);
-        }
+    /// Takes a buffer back, to be lent once more.
+    pub(crate) fn give_back(&self, buffer: Fields) {
+        self.spares.take_back(buffer);
     }
 
     fn has_seen(&self) -> bool {
@@ -254,16 +247,20 @@ impl Queue {
 
 impl Sink for Queue {
     fn lanes(&self) -> Lanes {
-        (0..).zip(&self.scopes).map(|(lane, _)| lane).collect()
+        self.showing.all()
     }
 
     fn shown(&self, callsite: &Callsite) -> Lanes {
-        let shows = |scope: Scope| scope == Scope::Everything || !callsite.hidden;
-        (0..)
-            .zip(&self.scopes)
-            .filter(|(_, scope)| shows(**scope))
-            .map(|(lane, _)| lane)
-            .collect()
+        self.showing.of_callsite(callsite)
+    }
+
+    fn sample(&self, trace: TraceId) -> Lanes {
+        let lanes = self.showing.of_trace(trace);
+        if lanes.is_empty() {
+            // There was something to observe.
+            self.notice();
+        }
+        lanes
     }
 
     fn open(&self) {
@@ -293,13 +290,7 @@ impl Sink for Queue {
     }
 
     fn buffer(&self) -> Fields {
-        let mut spares = self.spares.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(buffer) = spares.buffers.pop() else {
-            return Fields::default();
-        };
-        let weight = buffer.capacity() + size_of::<Fields>();
-        spares.bytes = spares.bytes.saturating_sub(weight);
-        buffer
+        self.spares.lend()
     }
 
     fn late(&self) {
@@ -374,12 +365,6 @@ impl Kept {
 /// Room for so many observations stays with the queue; what a burst needed beyond is freed.
 const HAND_KEPT: usize = 4096;
 
-/// A buffer over this is not used again: 64 KiB, some 20 usual generations.
-const BUFFER_KEPT: usize = 64 * 1024;
-
-/// Buffers to be used again hold at most this together: 4 MiB, a thousand usual generations.
-const SPARES_KEPT: usize = 4 * 1024 * 1024;
-
 const NOTHING_SEEN: &str = "no span was seen before the first flush; a filter set for the whole subscriber, such as an \
     EnvFilter without RUST_LOG, hides the level INFO";
 
@@ -389,6 +374,7 @@ mod tests {
 
     use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
+    use super::spares::BUFFER_KEPT;
     use super::*;
     use crate::model::Head;
 
@@ -398,8 +384,8 @@ mod tests {
         let said = lines.clone();
         let diagnostics = Diagnostics::new(move |line| said.lock().unwrap().push(line.to_owned()));
         let lanes = [
-            (Account::new("otlp"), Scope::Everything),
-            (Account::new("langfuse"), Scope::Observations),
+            (Account::new("otlp"), (Scope::Everything, SampleRate::ALL)),
+            (Account::new("langfuse"), (Scope::Observations, SampleRate::ALL)),
         ];
         (Queue::new(bounds, lanes, sender, diagnostics), receiver, lines)
     }

@@ -10,11 +10,11 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use crate::diag::Diagnostics;
 use crate::ledger::{Loss, Posting};
 use crate::model::{Recorded, Shared};
-use crate::pipeline::caught;
 use crate::pipeline::message::{Flush, Message};
 use crate::pipeline::posts::{Marks, Posts};
 use crate::pipeline::queue::Queue;
 use crate::pipeline::report::FlushReport;
+use crate::pipeline::{Settings, caught};
 use crate::process::{Findings, Masker, Prices};
 use crate::read::Reader;
 
@@ -26,6 +26,7 @@ pub(crate) struct Worker {
     reader: Reader,
     masker: Masker,
     prices: Prices,
+    captures_arguments: bool,
     diagnostics: Diagnostics,
     /// Taken from the queue, not read yet.
     hand: VecDeque<Recorded>,
@@ -39,6 +40,8 @@ pub(crate) struct Worker {
     unreadable: bool,
     /// A model has no price; it was said then.
     unpriced: bool,
+    /// A call did not name its model; it was said then.
+    nameless: bool,
     flushes: Vec<Pending>,
 }
 
@@ -56,16 +59,17 @@ impl Worker {
         queue: Arc<Queue>,
         inbox: UnboundedReceiver<Message>,
         posts: Posts,
-        prices: Prices,
+        settings: &Settings,
         diagnostics: Diagnostics,
     ) -> Self {
         Self {
             queue,
             inbox,
             posts,
-            reader: Reader::default(),
+            reader: Reader::new(settings.captures_arguments),
             masker: Masker::default(),
-            prices,
+            prices: settings.prices.clone(),
+            captures_arguments: settings.captures_arguments,
             diagnostics,
             hand: VecDeque::new(),
             take_at: None,
@@ -73,6 +77,7 @@ impl Worker {
             refusing: false,
             unreadable: false,
             unpriced: false,
+            nameless: false,
             flushes: Vec::new(),
         }
     }
@@ -187,11 +192,15 @@ impl Worker {
             (Shared::new(observation), Findings { redacted, unpriced })
         };
         let observation = caught(read);
-        if let Some((observation, Findings { unpriced: 1.., .. })) = &observation {
-            self.say_unpriced(observation.model().unwrap_or_default());
+        if let Some((observation, findings)) = &observation {
+            if findings.unpriced > 0 {
+                self.say_unpriced(observation.model().unwrap_or_default());
+            } else if observation.lacks_a_model() {
+                self.say_nameless(observation.name());
+            }
         }
         if observation.is_none() {
-            (self.reader, self.masker) = Default::default();
+            (self.reader, self.masker) = (Reader::new(self.captures_arguments), Masker::default());
             self.queue.post_all(shown, Posting::Lost(Loss::Panicked, 1));
             if !mem::replace(&mut self.unreadable, true) {
                 self.diagnostics.say(UNREADABLE);
@@ -209,6 +218,18 @@ impl Worker {
         self.diagnostics.say(&format!(
             "no price is known for model {name:?}, so its calls show no cost; give one by Builder::prices (said once, \
              for all such models)"
+        ));
+    }
+
+    /// Says, once, that a call has tokens and names no model.
+    fn say_nameless(&mut self, name: &str) {
+        if mem::replace(&mut self.nameless, true) {
+            return;
+        }
+        let name: String = name.chars().take(NAME).collect();
+        self.diagnostics.say(&format!(
+            "{name:?} says its tokens and not its model, so nobody can price it; give it a field `model` (said once, for \
+             all such calls)"
         ));
     }
 
@@ -330,7 +351,7 @@ const LAST_WORDS: Duration = Duration::from_millis(25);
 /// So many observations are read before the worker looks at its inbox and lets the exporters run.
 const SLICE: usize = 64;
 
-/// So much of a model's name is said.
+/// So much of a name is said.
 const NAME: usize = 80;
 
 const UNREADABLE: &str =

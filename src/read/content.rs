@@ -7,7 +7,10 @@ use crate::read::{messages, parts, text};
 /// Scalar arguments up to this length are metadata too: Langfuse filters on those.
 const SHORT: usize = 200;
 
-pub(super) fn read(recorded: &mut Recorded, reading: &mut Reading) {
+pub(super) fn read(recorded: &mut Recorded, reading: &mut Reading, captures_arguments: bool) {
+    if !captures_arguments {
+        withhold(recorded, reading, |entry, _| entry.head.role == Role::Return);
+    }
     for role in [Role::InputPart, Role::OutputPart] {
         messages::of_events(recorded, reading, role);
         parts::read(recorded, reading, role);
@@ -43,6 +46,8 @@ pub(super) fn read(recorded: &mut Recorded, reading: &mut Reading) {
             let is_said = (entry.head.role.is_input() && whole == Some(value))
                 || (entry.head.role.is_output() && returned == Some(value));
             used.metadata = !is_said;
+        } else if !captures_arguments {
+            used.hidden = true;
         } else if let Some(whole) = whole {
             used.metadata = whole != value;
         } else {

@@ -182,7 +182,8 @@ fn a_model_without_a_price_has_no_cost_is_counted_and_said_once() {
     assert_eq!(
         told.lines.all(),
         [
-            r#"no price is known for model "my-\u{1b}[31mllama", so its calls show no cost; give one by Builder::prices (said once, for all such models)"#
+            r#"no price is known for model "my-\u{1b}[31mllama", so its calls show no cost; give one by Builder::prices (said once, for all such models)"#,
+            r#""no model" says its tokens and not its model, so nobody can price it; give it a field `model` (said once, for all such calls)"#
         ]
     );
 }

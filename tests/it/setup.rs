@@ -71,6 +71,8 @@ fn both_destinations_open_by_their_variables() {
         ("LANGFUSE_PUBLIC_KEY", Receiver::PUBLIC_KEY),
         ("LANGFUSE_SECRET_KEY", Receiver::SECRET_KEY),
         ("LANGFUSE_HOST", &langfuse.url()),
+        ("LANGFUSE_OTEL_COMPRESSION", "gzip"),
+        ("LANGFUSE_RELEASE", "1.4"),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", &otlp.url()),
         ("OTEL_EXPORTER_OTLP_HEADERS", "x-team=search%20team"),
         ("OTEL_SERVICE_NAME", "support"),
@@ -82,45 +84,187 @@ fn both_destinations_open_by_their_variables() {
     let request = &otlp.requests()[0];
     assert_eq!(request.path, "/v1/traces");
     assert_eq!(request.header("x-team"), Some("search team"));
+    assert_eq!(request.header("content-encoding"), None);
+    assert_eq!(langfuse.requests()[0].header("content-encoding"), Some("gzip"));
     assert_eq!(langfuse.spans()[0].span_id, otlp.spans()[0].span_id);
 }
 
+/// Variables, what is open then, and each line that is said. The host goes on in every case: `run` asserts that its
+/// program came to its end.
 #[test]
 fn what_cannot_be_is_said_in_one_line_and_the_host_goes_on() {
+    let (langfuse, otlp) = (Receiver::langfuse(), Receiver::otlp());
     let keys = [
-        ("LANGFUSE_PUBLIC_KEY", "pk-lf-1"),
-        ("LANGFUSE_SECRET_KEY", "sk-lf-1"),
+        ("LANGFUSE_PUBLIC_KEY", Receiver::PUBLIC_KEY),
+        ("LANGFUSE_SECRET_KEY", Receiver::SECRET_KEY),
     ];
-    let with = |more: &[(&'static str, &'static str)]| [&keys, more].concat();
-    let cases = [
+    let (base, endpoint) = (langfuse.url(), otlp.url());
+    let base = ("LANGFUSE_BASE_URL", base.as_str());
+    let endpoint = ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str());
+    let lab = [keys[0], keys[1], base];
+    let slashed = format!("{}/", langfuse.url());
+    let quoted = format!("\"{}\"", langfuse.url());
+    let behind = format!("{}/api/public/otel", langfuse.url());
+    let behind = ("OTEL_EXPORTER_OTLP_ENDPOINT", behind.as_str());
+    let header = (
+        "OTEL_EXPORTER_OTLP_HEADERS",
+        "Authorization=Basic%20cGstbGYtbGFiOnNrLWxmLWxhYi1zZWNyZXQ%3D",
+    );
+    type Case<'a> = (Vec<(&'a str, &'a str)>, &'a str, &'a [&'a str]);
+    let cases: &[Case<'_>] = &[
         (
-            vec![keys[0]],
-            "LANGFUSE_SECRET_KEY is not set, LANGFUSE_PUBLIC_KEY is: no traces go to Langfuse",
-        ),
-        (
-            with(&[("LANGFUSE_BASE_URL", "localhost:3000")]),
-            "LANGFUSE_BASE_URL has no http:// or https:// in front: no traces go to Langfuse",
-        ),
-        (
-            vec![("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318")],
-            "OTEL_EXPORTER_OTLP_ENDPOINT has no http:// or https:// in front: no traces go to OTLP",
+            vec![keys[0], base],
+            "console 1 sent",
+            &["LANGFUSE_SECRET_KEY is not set, LANGFUSE_PUBLIC_KEY is: no traces go to Langfuse"],
         ),
         (
             vec![
-                ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4317"),
-                ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
+                ("LANGFUSE_PUBLIC_KEY", keys[1].1),
+                ("LANGFUSE_SECRET_KEY", "pk-lf-lab"),
+                base,
             ],
-            "OTEL_EXPORTER_OTLP_PROTOCOL is grpc, which needs the feature `grpc` of tracing-llm: no traces go to OTLP",
+            "console 1 sent",
+            &["LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY are swapped: no traces go to Langfuse"],
+        ),
+        (
+            vec![keys[0], keys[1], ("LANGFUSE_BASE_URL", "localhost:3000")],
+            "console 1 sent",
+            &["LANGFUSE_BASE_URL has no http:// or https:// in front: no traces go to Langfuse"],
+        ),
+        (
+            vec![keys[0], keys[1], ("LANGFUSE_BASE_URL", &quoted)],
+            "langfuse 1 sent",
+            &[],
+        ),
+        (
+            vec![keys[0], keys[1], ("LANGFUSE_BASE_URL", &slashed)],
+            "langfuse 1 sent",
+            &[],
+        ),
+        (
+            vec![
+                keys[0],
+                keys[1],
+                base,
+                ("LANGFUSE_HOST", "http://elsewhere.example"),
+            ],
+            "langfuse 1 sent",
+            &["LANGFUSE_BASE_URL and LANGFUSE_HOST do not agree: LANGFUSE_BASE_URL is used"],
+        ),
+        (
+            [&lab[..], &[("LANGFUSE_TRACING_ENABLED", "false"), endpoint]].concat(),
+            "otlp 1 sent",
+            &[],
+        ),
+        (
+            [&lab[..], &[("LANGFUSE_SAMPLE_RATE", "0"), endpoint]].concat(),
+            "langfuse 0 sent · otlp 1 sent",
+            &[],
+        ),
+        (
+            [&lab[..], &[("LANGFUSE_SAMPLE_RATE", "10%")]].concat(),
+            "langfuse 1 sent",
+            &["LANGFUSE_SAMPLE_RATE is not a number from 0 to 1: every trace is kept"],
+        ),
+        (
+            [&lab[..], &[("LANGFUSE_DEBUG", "true")]].concat(),
+            "langfuse 1 sent",
+            &["langfuse: took 1 of 1"],
+        ),
+        (
+            vec![("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318")],
+            "console 1 sent",
+            &["OTEL_EXPORTER_OTLP_ENDPOINT has no http:// or https:// in front: no traces go to OTLP"],
+        ),
+        (
+            vec![endpoint, ("OTEL_EXPORTER_OTLP_CERTIFICATE", "/nowhere/ca.pem")],
+            "console 1 sent",
+            &[
+                "the file of OTEL_EXPORTER_OTLP_CERTIFICATE cannot be read, entity not found: no traces go to OTLP",
+            ],
+        ),
+        (
+            vec![
+                endpoint,
+                ("OTEL_TRACES_SAMPLER", "traceidratio"),
+                ("OTEL_TRACES_SAMPLER_ARG", "half"),
+            ],
+            "otlp 1 sent",
+            &["OTEL_TRACES_SAMPLER_ARG is not a number from 0 to 1: every trace is kept"],
+        ),
+        (
+            [&lab[..], &[endpoint, ("OTEL_TRACES_SAMPLER", "always_off")]].concat(),
+            "langfuse 0 sent · otlp 0 sent",
+            &[],
+        ),
+        (
+            vec![
+                endpoint,
+                ("OTEL_BSP_SCHEDULE_DELAY", "5s"),
+                ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "0"),
+                ("OTEL_ATTRIBUTE_COUNT_LIMIT", "-1"),
+            ],
+            "otlp 1 sent",
+            &[
+                "OTEL_ATTRIBUTE_COUNT_LIMIT is not a whole number: no limit is used",
+                "OTEL_BSP_SCHEDULE_DELAY is not a whole number of milliseconds: the default is used",
+                "OTEL_BSP_MAX_EXPORT_BATCH_SIZE is not a whole number above 0: the default is used",
+            ],
+        ),
+        (
+            vec![behind, header],
+            "langfuse 1 sent",
+            &[
+                "the endpoint of OTEL_EXPORTER_OTLP_* is Langfuse's: it is sent what Langfuse is, with the keys in the headers",
+            ],
+        ),
+        (
+            vec![behind],
+            "console 1 sent",
+            &[
+                "the endpoint of OTEL_EXPORTER_OTLP_* is Langfuse's, and the headers have no keys of it: no traces go there; \
+               LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY open it",
+            ],
+        ),
+        (
+            [&lab[..], &[behind, header]].concat(),
+            "langfuse 1 sent",
+            &[
+                "the endpoint of OTEL_EXPORTER_OTLP_* is Langfuse's, where the traces go already: they are not sent there twice",
+            ],
         ),
     ];
-    for (variables, line) in cases {
-        // What is left is nothing, so the terminal shows the trace.
+    for (variables, open, lines) in cases {
         assert_eq!(
-            run(&variables),
-            ("console 1 sent · 0 lost".into(), vec![line.to_owned()]),
+            run(variables),
+            (
+                format!("{open} · 0 lost"),
+                lines.iter().map(ToString::to_string).collect()
+            ),
             "{variables:?}"
         );
     }
+    // Langfuse's own words went to Langfuse, whichever variables opened it.
+    let requests = langfuse.requests();
+    assert!(requests.iter().all(|it| it.path == "/api/public/otel/v1/traces"));
+    assert!(
+        requests
+            .iter()
+            .all(|it| it.header("x-langfuse-ingestion-version") == Some("4"))
+    );
+}
+
+#[test]
+fn grpc_needs_its_feature() {
+    let line = "OTEL_EXPORTER_OTLP_PROTOCOL is grpc, which needs the feature `grpc` of tracing-llm: no traces go to OTLP";
+    let variables = [
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4317"),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
+    ];
+    assert_eq!(
+        run(&variables),
+        ("console 1 sent · 0 lost".into(), vec![line.to_owned()])
+    );
 }
 
 #[test]
@@ -152,6 +296,23 @@ fn a_bad_value_of_the_program_is_an_error_that_names_it() {
             "base URL",
         ),
         (builder().queue_bytes(0), "0 bytes"),
+        (builder().console().sample_rate(1.5), "sample rate"),
+        (
+            builder().langfuse(Langfuse::new("pk-lf-1", "sk-lf-1").sample_rate(f64::NAN)),
+            "sample rate",
+        ),
+        (
+            builder().langfuse(Langfuse::new("pk-lf-1", "sk-lf-1").flush_at(0)),
+            "0 observations",
+        ),
+        (
+            builder().otlp_to(Otlp::new("https://localhost:4318").ca_certificates("no PEM")),
+            "no certificate",
+        ),
+        (
+            builder().otlp_to(Otlp::new("https://localhost:4318").client_certificate("no", "PEM")),
+            "client's certificate",
+        ),
     ];
     for (builder, word) in cases {
         let error = builder.build().unwrap_err();

@@ -22,6 +22,9 @@ impl OpenObservation {
 
     /// Values recorded after creation, or through the handle.
     pub(crate) fn record(&mut self, values: &Fields) {
+        if !self.is_kept() {
+            return;
+        }
         self.touch();
         let first = self.take_over(values);
         self.late(first);
@@ -62,6 +65,9 @@ impl OpenObservation {
 
     /// An event inside the span, with values that it owns.
     pub(crate) fn event(&mut self, callsite: Arc<Callsite>, kind: EventKind, values: &Fields) {
+        if !self.is_kept() {
+            return;
+        }
         self.touch();
         if self.events.len() >= EVENT_LIMIT || !self.fields.has_room(values, self.garbage) {
             self.dropped_events = self.dropped_events.saturating_add(1);
@@ -77,15 +83,20 @@ impl OpenObservation {
     pub(crate) fn returned(&mut self, values: &Fields) {
         self.returned = true;
         self.callsite.returns.store(true, Ordering::Relaxed);
-        self.fields.append(values, |head| {
-            *head = Head::said("return", Role::Return, Trust::Convention);
-        });
-        self.touch();
+        if self.is_kept() {
+            self.fields.append(values, |head| {
+                *head = Head::said("return", Role::Return, Trust::Convention);
+            });
+            self.touch();
+        }
     }
 
     /// The error that the function returned, reported at some severity.
     pub(crate) fn failed(&mut self, level: Option<Level>, callsite: Arc<Callsite>, values: &Fields) {
         self.failed = true;
+        if !self.is_kept() {
+            return;
+        }
         self.escalate(level);
         self.fields.append(values, |head| {
             *head = Head::said("error", Role::StatusMessage, Trust::Convention);

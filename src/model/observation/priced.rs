@@ -15,6 +15,15 @@ impl Observation {
         self.model().filter(|model| !model.is_empty())
     }
 
+    /// Whether it is a call of a model with tokens and no cost that does not say of which model: nobody can price it.
+    pub(crate) fn lacks_a_model(&self) -> bool {
+        let reading = &self.reading;
+        self.recorded.kind.calls_a_model()
+            && !reading.usage.is_empty()
+            && reading.cost.is_empty()
+            && self.model().is_none_or(str::is_empty)
+    }
+
     pub(crate) fn set_cost(&mut self, cost: Cost, origin: CostOrigin) {
         self.reading.cost = cost;
         self.reading.cost_origin = origin;

@@ -15,6 +15,7 @@ use crate::model::{Lanes, Observation, Recorded};
 use crate::pipeline::queue::{Bounds, Queue};
 use crate::process::Findings;
 use crate::read::Reader;
+use crate::sample::SampleRate;
 use crate::sink::Sink as _;
 
 /// One thing that happens.
@@ -86,8 +87,8 @@ impl House {
             count: Some(20),
         };
         let accounts = [
-            (Account::new("0"), Scope::Everything),
-            (Account::new("1"), Scope::Everything),
+            (Account::new("0"), (Scope::Everything, SampleRate::ALL)),
+            (Account::new("1"), (Scope::Everything, SampleRate::ALL)),
         ];
         let (sender, _) = unbounded_channel();
         Self {

@@ -1,0 +1,74 @@
+//! Whom a destination must be certified by, and who we are to it.
+
+use std::fmt;
+
+use reqwest::ClientBuilder;
+
+use crate::error::{Error, Kind};
+
+/// Certificates as PEM. Nothing of them is shown.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub(crate) struct Tls {
+    /// Those that sign for destinations, in place of the system's.
+    pub(crate) roots: Option<Vec<u8>>,
+    /// Our own certificate and its key, for a destination that asks who we are.
+    pub(crate) identity: Option<(Vec<u8>, Vec<u8>)>,
+}
+
+impl Tls {
+    /// Makes a client trust and show them.
+    #[cfg(any(feature = "rustls", feature = "native-tls", feature = "rustls-no-provider"))]
+    pub(super) fn apply(&self, mut builder: ClientBuilder) -> Result<ClientBuilder, Error> {
+        if let Some(pem) = &self.roots {
+            let roots = reqwest::Certificate::from_pem_bundle(pem).unwrap_or_default();
+            if roots.is_empty() {
+                return Err(invalid("there is no certificate in the CA's PEM"));
+            }
+            builder = builder.tls_certs_only(roots);
+        }
+        if let Some((certificate, key)) = &self.identity {
+            let identity = identity(certificate, key);
+            let identity = identity.map_err(|error| invalid(NO_IDENTITY).because(error))?;
+            builder = builder.identity(identity);
+        }
+        Ok(builder)
+    }
+
+    /// Without TLS there is nothing to trust.
+    #[cfg(not(any(feature = "rustls", feature = "native-tls", feature = "rustls-no-provider")))]
+    pub(super) fn apply(&self, builder: ClientBuilder) -> Result<ClientBuilder, Error> {
+        if *self == Self::default() {
+            Ok(builder)
+        } else {
+            Err(invalid("certificates need one of the features for TLS"))
+        }
+    }
+}
+
+/// Keys are among them.
+impl fmt::Debug for Tls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Tls")
+    }
+}
+
+fn invalid(message: &'static str) -> Error {
+    Error::new(Kind::InvalidValue, message)
+}
+
+#[cfg(any(feature = "rustls", feature = "native-tls", feature = "rustls-no-provider"))]
+const NO_IDENTITY: &str = "the client's certificate and key cannot be read as PEM";
+
+/// With native-tls beside rustls, reqwest takes that.
+#[cfg(feature = "native-tls")]
+fn identity(certificate: &[u8], key: &[u8]) -> reqwest::Result<reqwest::Identity> {
+    reqwest::Identity::from_pkcs8_pem(certificate, key)
+}
+
+#[cfg(all(
+    any(feature = "rustls", feature = "rustls-no-provider"),
+    not(feature = "native-tls")
+))]
+fn identity(certificate: &[u8], key: &[u8]) -> reqwest::Result<reqwest::Identity> {
+    reqwest::Identity::from_pem(&[certificate, b"\n", key].concat())
+}
