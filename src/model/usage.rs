@@ -213,10 +213,16 @@ impl Cost {
     #[must_use]
     pub(crate) fn with_total(mut self) -> Self {
         if !self.is_empty() && self.get("total").is_none() {
-            let total: f64 = self.parts().map(|(_, dollars)| dollars).sum();
-            self.set("total".into(), (total * DECIMALS).round() / DECIMALS);
+            let total = Self::sum(self.parts().map(|(_, dollars)| dollars));
+            self.set("total".into(), total);
         }
         self
+    }
+
+    /// Dollars added up, without the crumbs of floats.
+    pub(crate) fn sum(dollars: impl Iterator<Item = f64>) -> f64 {
+        let sum = dollars.fold(0.0, |sum, dollars| sum + dollars);
+        (sum * DECIMALS).round() / DECIMALS
     }
 }
 

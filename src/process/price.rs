@@ -27,12 +27,7 @@ pub(crate) struct Prices {
 impl Prices {
     /// The program's own prices before the shipped ones.
     pub(crate) fn new(own: &PriceTable) -> Result<Self, Error> {
-        // The file is this crate's own, and a test reads it.
-        let shipped = json::read(SHIPPED).and_then(|table| Rates::new(&table));
-        Ok(Self {
-            shipped: Arc::new(shipped.unwrap_or_default()),
-            ..Self::only(own)?
-        })
+        Ok(Self::only(own)?.and_shipped())
     }
 
     /// These prices alone.
@@ -41,6 +36,16 @@ impl Prices {
             own: Arc::new(Rates::new(own)?),
             shipped: Arc::default(),
         })
+    }
+
+    /// The same, and the shipped ones behind them.
+    pub(crate) fn and_shipped(self) -> Self {
+        // The file is this crate's own, and a test reads it.
+        let shipped = json::read(SHIPPED).and_then(|table| Rates::new(&table));
+        Self {
+            shipped: Arc::new(shipped.unwrap_or_default()),
+            ..self
+        }
     }
 
     /// Gives an observation its cost, where it has none and is one call of a model. False when it should have one and

@@ -2,13 +2,39 @@
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
+use std::{iter, mem};
 
 use crate::langfuse::parameters::Parameters;
 use crate::model::{EventKind, Forest, Kind, Lane, Level, Observation, ValueRef};
 
 /// Draws what a lane shows; `everything` adds events and links.
 pub(super) fn render(shown: &[&Observation], lane: Lane, everything: bool) -> String {
-    let mut text = String::from("\n");
+    let lines = pieces(shown, lane, everything).into_iter().map(|(_, text)| text);
+    iter::once("\n".to_owned()).chain(lines).collect()
+}
+
+/// The same with siblings in the order of their texts.
+pub(super) fn render_sorted(shown: &[&Observation], lane: Lane) -> String {
+    // The subtrees seen so far, by depth, whose parent comes yet: children come before parents here.
+    let mut orphans: Vec<Vec<String>> = vec![Vec::new()];
+    for (depth, text) in pieces(shown, lane, false).into_iter().rev() {
+        orphans.resize_with(orphans.len().max(depth + 2), Vec::new);
+        let children = orphans.get_mut(depth + 1).map(mem::take);
+        if let Some(siblings) = orphans.get_mut(depth) {
+            siblings.push(text + &sorted(children.unwrap_or_default()));
+        }
+    }
+    format!("\n{}", sorted(orphans.swap_remove(0)))
+}
+
+fn sorted(mut texts: Vec<String>) -> String {
+    texts.sort_unstable();
+    texts.concat()
+}
+
+/// The text of each observation with its depth, parents before their children.
+fn pieces(shown: &[&Observation], lane: Lane, everything: bool) -> Vec<(usize, String)> {
+    let mut pieces = Vec::with_capacity(shown.len());
     let mut above: Vec<String> = Vec::new();
     for node in Forest::new(shown, lane).walk() {
         let trace = trace(node.observation);
@@ -20,10 +46,12 @@ pub(super) fn render(shown: &[&Observation], lane: Lane, everything: bool) -> St
             Some(_) if trace.is_empty() => "(nothing)",
             Some(_) => trace.as_str(),
         };
+        let mut text = String::new();
         describe(node.observation, (node.depth, news), everything, &mut text);
+        pieces.push((node.depth, text));
         above.push(trace);
     }
-    text
+    pieces
 }
 
 /// Writes one observation: the line that names it, and a line for each thing that it holds.

@@ -14,6 +14,7 @@ mod delivery;
 mod ends;
 mod golden;
 mod jaeger_harness;
+mod kit;
 mod manual;
 mod misuse;
 mod neighbours;

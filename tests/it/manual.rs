@@ -379,8 +379,6 @@ fn spans_of_tracing_stand_below_it_while_its_scope_runs() {
     shows(
         &capture,
         r#"
-span alone
-span outside
 span job
   trace:  user=u session=s given_trace_id="job-1"
   chain step
@@ -395,6 +393,8 @@ span job
       in:     {"user_id":"an argument"}
       meta:   {"user_id":"an argument"}
       span below kept
+span alone
+span outside
 "#,
     );
     assert_eq!(capture.find("search").unwrap().trace_name(), Some("job"));

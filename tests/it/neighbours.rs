@@ -374,7 +374,7 @@ fn a_span_keeps_a_bounded_number_of_links() {
     });
     let whole = capture.whole_tree();
     assert_eq!(whole.matches("link:").count(), 128);
-    assert_eq!(whole.lines().last().unwrap().trim(), "dropped: links=872");
+    assert_eq!(whole.matches("dropped: links=872").count(), 1);
 }
 
 #[test]

@@ -49,13 +49,13 @@ fn explicit_parents_and_explicit_roots_are_honoured() {
     shows(
         &capture,
         r#"
+span elsewhere
+  span below elsewhere
+span here
+  span below here
 span root
   span below root
 span below nothing
-span here
-  span below here
-span elsewhere
-  span below elsewhere
 "#,
     );
 }
