@@ -4,6 +4,7 @@ mod current;
 mod event;
 mod ground;
 mod kind;
+mod live;
 mod open;
 mod roles;
 mod scope;
@@ -29,6 +30,7 @@ pub use stream::{Observe, Observed};
 
 use crate::describe::with_scratch;
 use crate::diag::Diagnostics;
+use crate::layer::live::Live;
 use crate::layer::open::OpenObservation;
 use crate::layer::shared::Core;
 use crate::layer::visit::Visitor;
@@ -94,13 +96,14 @@ impl LlmLayer {
     }
 
     fn core(&self) -> Option<&Arc<Core>> {
-        let core = self.core.as_ref()?;
-        (!core.retired.load(Ordering::Relaxed)).then_some(core)
+        self.core.as_ref()
     }
 
-    /// For what begins: nothing does on a thread of the pipeline's own. What began elsewhere may go on and end there.
+    /// For what begins: nothing does on a thread of the pipeline's own, or when another layer of ours was here first.
+    /// What began elsewhere, or before that was seen, may go on and end.
     fn beginning(&self) -> Option<&Arc<Core>> {
-        if is_ours() { None } else { self.core() }
+        let core = self.core()?;
+        (!is_ours() && !core.retired.load(Ordering::Relaxed)).then_some(core)
     }
 }
 
@@ -132,7 +135,7 @@ where
             return;
         };
         let Some(span) = context.span(id) else { return };
-        let foreign = span.extensions().get::<OpenObservation>().is_some();
+        let foreign = Live::of(&span.extensions()).is_some();
         if foreign {
             core.retired.store(true, Ordering::Relaxed);
             core.diagnostics
@@ -155,7 +158,7 @@ where
         if !open.lanes().is_empty() {
             core.ground.sink().open();
         }
-        span.extensions_mut().replace(open);
+        Live::put(&mut span.extensions_mut(), open);
     }
 
     fn on_record(&self, id: &Id, values: &Record<'_>, context: Context<'_, S>) {

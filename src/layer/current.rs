@@ -9,6 +9,7 @@ use tracing_subscriber::registry::{LookupSpan, Registry, SpanRef};
 use crate::describe::{self, json, serialized, with_scratch};
 use crate::field::Role;
 use crate::id::{SpanId, TraceId};
+use crate::layer::live::Live;
 use crate::layer::open::OpenObservation;
 use crate::model::{Cost, Fields, Head, Key, Kind, Level, TraceAttributes, Usage, ValueRef};
 use crate::read;
@@ -87,7 +88,7 @@ struct At {
 impl At {
     fn of(dispatch: &Dispatch, span: &SpanRef<'_, Registry>) -> Option<Self> {
         let extensions = span.extensions();
-        let open = extensions.get::<OpenObservation>()?;
+        let open = Live::of(&extensions)?;
         Some(Self {
             dispatch: dispatch.clone(),
             span: span.id(),
@@ -104,10 +105,7 @@ impl At {
     fn with(&self, act: impl FnOnce(&mut OpenObservation)) {
         let Some(span) = self.span() else { return };
         let mut extensions = span.extensions_mut();
-        if let Some(open) = extensions
-            .get_mut::<OpenObservation>()
-            .filter(|open| open.id == self.id)
-        {
+        if let Some(open) = Live::of_mut(&mut extensions).filter(|open| open.id == self.id) {
             act(open);
         }
     }

@@ -12,6 +12,7 @@ use crate::above;
 use crate::diag::Diagnostics;
 use crate::layer::Settings;
 use crate::layer::ground::Ground;
+use crate::layer::live::Live;
 use crate::layer::open::{Birth, Finished, OpenObservation};
 use crate::layer::roles::{self, Callsites};
 use crate::model::{Callsite, Lanes, Severity};
@@ -76,7 +77,7 @@ impl Core {
         S: LookupSpan<'a>,
     {
         let mut extensions = span.extensions_mut();
-        let open = extensions.get_mut::<OpenObservation>()?;
+        let open = Live::of_mut(&mut extensions)?;
         Arc::ptr_eq(&open.trace.ground, &self.ground).then(|| act(open))
     }
 
@@ -104,18 +105,18 @@ impl Core {
         // Nearly always nothing has changed, and one look is enough.
         for _ in 0..2 {
             let mut extensions = span.extensions_mut();
-            let open = extensions.get_mut::<OpenObservation>()?;
+            let open = Live::of_mut(&mut extensions)?;
             if !Arc::ptr_eq(&open.trace.ground, &self.ground) {
                 return None;
             }
             if !open.is_stale() {
-                return extensions.remove();
+                return Live::take(&mut extensions);
             }
             drop(extensions);
             self.refresh(span);
         }
         // A set that came meanwhile came after the end.
-        span.extensions_mut().remove()
+        Live::take(&mut span.extensions_mut())
     }
 
     /// The nearest recorded span, this one included.

@@ -5,11 +5,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use tracing::field::Empty;
-use tracing::{Dispatch, Span, dispatcher, info, info_span};
+use tracing::{Dispatch, Level, Span, debug_span, dispatcher, info, info_span};
 use tracing_llm::export::{Batch, ExportFuture, Exported, Exporter, Scope};
 use tracing_llm::{Builder, Guard, Pipeline, SpanExt, current};
 use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::registry;
+use tracing_subscriber::{registry, reload};
 
 use crate::support::lines::Lines;
 
@@ -316,5 +316,59 @@ fn steps(root: &Span, number: usize) {
             drop(info_span!("leaf", session_id = "s"));
             root.follows_from(span.id());
         });
+    }
+}
+
+#[test]
+fn a_second_layer_at_another_level_leaves_nothing_open() {
+    let (one, two) = (Names::default(), Names::default());
+    let (first, first_llm) = quietly(&one).build().unwrap();
+    let (second, second_llm) = quietly(&two).level(Level::DEBUG).build().unwrap();
+    let subscriber = registry().with(first).with(second);
+    tracing::subscriber::with_default(subscriber, || {
+        // Only the second records this one, and does not know yet that it is the second.
+        debug_span!("below the first's level").in_scope(|| drop(info_span!("of both")));
+        drop(debug_span!("later"));
+    });
+    for llm in [&first_llm, &second_llm] {
+        llm.flush_blocking(10 * SECOND);
+        balanced(llm);
+        assert_eq!(llm.ledger().open(), 0);
+    }
+    assert_eq!(
+        (one.all(), two.all()),
+        (
+            vec!["of both".to_owned()],
+            vec!["below the first's level".to_owned()]
+        )
+    );
+}
+
+#[test]
+fn spans_that_are_open_while_their_layer_is_reloaded_away_are_sent_when_they_close() {
+    for to_nothing in [true, false] {
+        let (one, two) = (Names::default(), Names::default());
+        let (first, first_llm) = quietly(&one).build().unwrap();
+        let (second, second_llm) = quietly(&two).build().unwrap();
+        let (layer, handle) = reload::Layer::new(Some(first));
+        tracing::subscriber::with_default(registry().with(layer), || {
+            info_span!("root").in_scope(|| {
+                drop(info_span!("before"));
+                let open = info_span!("across", late = Empty);
+                handle.reload((!to_nothing).then_some(second)).unwrap();
+                open.record("late", 1);
+                current().output("nobody's");
+                drop(open);
+                drop(info_span!("after"));
+            });
+        });
+        for llm in [&first_llm, &second_llm] {
+            llm.flush_blocking(10 * SECOND);
+            balanced(llm);
+            assert_eq!(llm.ledger().open(), 0, "{to_nothing}");
+        }
+        assert_eq!(one.all(), ["before", "across", "root"]);
+        let after = if to_nothing { &[][..] } else { &["after"] };
+        assert_eq!(two.all(), after);
     }
 }
