@@ -85,6 +85,7 @@ pub struct Builder {
     send_shipped_prices: bool,
     queue_bytes: usize,
     flush_deadline: Duration,
+    immediate: bool,
     diagnostics: Diagnostics,
 }
 
@@ -110,6 +111,7 @@ impl Builder {
             send_shipped_prices: false,
             queue_bytes: Pipeline::DEFAULT_QUEUE_BYTES,
             flush_deadline: Pipeline::DEFAULT_FLUSH_DEADLINE,
+            immediate: false,
             diagnostics: Diagnostics::stderr(),
         }
     }
@@ -259,6 +261,19 @@ impl Builder {
         self
     }
 
+    /// Whether each observation is sent as soon as it ends, instead of gathering others for some seconds. It is not: a
+    /// request for each is dear. It is for a process that may be frozen or killed at any moment, and for watching
+    /// traces while they happen.
+    ///
+    /// One goes alone when nothing else waits; what ends while a request is on its way goes out together in the next.
+    /// Where a moment is known at which the process rests, such as the end of a serverless invocation,
+    /// [`Pipeline::flush`] there is cheaper and sure: it sends one request to each destination, none when nothing waits,
+    /// and answers when they have arrived.
+    pub fn immediate(mut self, immediate: bool) -> Self {
+        self.immediate = immediate;
+        self
+    }
+
     /// Who is told, in one line, of what goes wrong; stderr when it is not set. It is called on the pipeline's thread, and
     /// on yours inside a span callback, with nothing locked: it may use `tracing`, and its panic is caught. It should not
     /// block.
@@ -277,6 +292,7 @@ impl Builder {
             queue_bytes: self.queue_bytes,
             flush_deadline: self.flush_deadline,
             prices: Prices::new(&self.prices)?,
+            immediate: self.immediate,
             ..pipeline::Settings::default()
         };
         if settings.queue_bytes == 0 {

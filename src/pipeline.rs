@@ -78,6 +78,8 @@ pub(crate) struct Settings {
     pub(crate) captures_arguments: bool,
     /// Whether every answer of a destination is said.
     pub(crate) verbose: bool,
+    /// Nothing waits for others: neither for the worker nor in a lane.
+    pub(crate) immediate: bool,
 }
 
 /// One destination and how it is served.
@@ -277,6 +279,7 @@ impl Default for Settings {
             prices: Prices::default(),
             captures_arguments: true,
             verbose: false,
+            immediate: false,
         }
     }
 }
@@ -312,7 +315,11 @@ impl LaneSpec {
         let plan = Plan {
             batch: self.batch,
             batch_bytes: self.batch_bytes,
-            interval: self.interval,
+            interval: if settings.immediate {
+                Duration::ZERO
+            } else {
+                self.interval
+            },
             bytes: settings.queue_bytes,
             count: settings.queue_count,
         };

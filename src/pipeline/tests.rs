@@ -91,11 +91,15 @@ struct Bench {
 
 impl Bench {
     fn new(lanes: impl IntoIterator<Item = LaneSpec>) -> Self {
+        Self::with(&Settings::default(), lanes)
+    }
+
+    fn with(settings: &Settings, lanes: impl IntoIterator<Item = LaneSpec>) -> Self {
         let said = Arc::new(Mutex::new(Vec::new()));
         let lines = said.clone();
         let diagnostics = Diagnostics::new(move |line| lines.lock().unwrap().push(line.to_owned()));
         let lanes = lanes.into_iter().collect();
-        let guard = start(&Settings::default(), lanes, diagnostics).unwrap();
+        let guard = start(settings, lanes, diagnostics).unwrap();
         let queue = guard.queue.clone();
         Self {
             queue,
@@ -204,6 +208,35 @@ fn without_a_flush_it_is_sent_after_the_interval() {
     bench.end(3);
     assert_eq!(arrivals.recv_timeout(LONG), Ok(3));
     bench.until("otlp", |account| account.exported() == 3);
+}
+
+#[test]
+fn immediately_each_is_sent_as_it_ends_and_what_ends_meanwhile_goes_together() {
+    let settings = Settings {
+        immediate: true,
+        ..Settings::default()
+    };
+    let (mut spec, gate, arrivals) = gated("otlp");
+    // Without a flush it would be waited for.
+    spec.interval = LONG * 9;
+    let bench = Bench::with(&settings, [spec]);
+    for _ in 0..3 {
+        bench.end(1);
+        assert_eq!(arrivals.recv_timeout(LONG), Ok(1));
+        gate.add_permits(1);
+        let sent = bench.queue.ledger().lanes()[0].offered();
+        bench.until("otlp", |account| account.exported() == sent);
+    }
+    bench.end(1);
+    assert_eq!(arrivals.recv_timeout(LONG), Ok(1));
+    bench.end(2);
+    // Asked for before the answer comes, so the worker has read both by then.
+    let mut flush = pin!(bench.guard().flush());
+    let asked = flush.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    assert!(asked.is_pending());
+    gate.add_permits(2);
+    assert_eq!(arrivals.recv_timeout(LONG), Ok(2));
+    assert_eq!(block_on(flush).to_string(), "otlp 6 sent · 0 lost");
 }
 
 #[test]

@@ -27,6 +27,8 @@ pub(crate) struct Worker {
     masker: Masker,
     prices: Prices,
     captures_arguments: bool,
+    /// How long the worker waits for more after the first observation.
+    linger: Duration,
     diagnostics: Diagnostics,
     /// Taken from the queue, not read yet.
     hand: VecDeque<Recorded>,
@@ -70,6 +72,11 @@ impl Worker {
             masker: Masker::default(),
             prices: settings.prices.clone(),
             captures_arguments: settings.captures_arguments,
+            linger: if settings.immediate {
+                Duration::ZERO
+            } else {
+                LINGER
+            },
             diagnostics,
             hand: VecDeque::new(),
             take_at: None,
@@ -124,7 +131,7 @@ impl Worker {
     fn hear(&mut self, now: Instant, message: Message) {
         match message {
             Message::Work => {
-                self.take_at.get_or_insert(now + LINGER);
+                self.take_at.get_or_insert(now + self.linger);
             }
             Message::Hurry => self.take_at = Some(now),
             Message::Returned(returned) => self.posts.welcome(now, returned),
@@ -340,7 +347,7 @@ fn reply(flush: Flush, report: FlushReport) {
     caught(|| (flush.reply)(report));
 }
 
-/// How long the worker waits for more after the first observation: one wake-up serves a whole burst, and 50 ms are
+/// How long the worker usually waits for more: one wake-up serves a whole burst, and 50 ms are
 /// nothing beside the interval of a batch.
 const LINGER: Duration = Duration::from_millis(50);
 

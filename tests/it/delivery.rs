@@ -217,6 +217,51 @@ fn flush_works_in_every_runtime_and_in_none() {
 }
 
 #[test]
+fn a_flush_costs_no_request_when_nothing_waits_and_one_for_each_destination_when_something_does() {
+    let (langfuse, otlp) = (Receiver::langfuse(), Receiver::otlp());
+    let program = program(&langfuse.url(), &otlp.url());
+    let requests = || (langfuse.requests().len(), otlp.requests().len());
+    let flush = || {
+        let report = program.llm.flush_blocking(Duration::from_secs(30));
+        assert!(report.is_complete(), "{report}");
+    };
+    flush();
+    assert_eq!(requests(), (0, 0));
+    for served in 1..=5 {
+        // One request to a service that flushes before it answers.
+        dispatcher::with_default(&program.subscriber, || drop(info_span!("request")));
+        flush();
+        flush();
+        assert_eq!(requests(), (served, served));
+    }
+    program.work();
+    flush();
+    // All that waits goes together: 300 are two batches for Langfuse, one for OTLP.
+    assert_eq!(requests(), (7, 6));
+}
+
+#[test]
+fn immediately_an_observation_arrives_without_a_flush() {
+    let (langfuse, otlp) = (Receiver::langfuse(), Receiver::otlp());
+    let (layer, llm) = tracing_llm::builder()
+        .langfuse(Langfuse::new(Receiver::PUBLIC_KEY, Receiver::SECRET_KEY).base_url(langfuse.url()))
+        .otlp_to(Otlp::new(format!("{}/v1/traces", otlp.url())))
+        .immediate(true)
+        .build()
+        .unwrap();
+    let subscriber = Dispatch::new(tracing_subscriber::registry().with(layer));
+    for ended in 1..=3 {
+        dispatcher::with_default(&subscriber, || drop(info_span!("work")));
+        for receiver in [&langfuse, &otlp] {
+            let spans = receiver.wait_for(ended, Duration::from_secs(30));
+            assert_eq!(spans.len(), ended);
+            assert_eq!(receiver.requests().len(), ended);
+        }
+    }
+    assert!(llm.flush_blocking(Duration::from_secs(30)).is_complete());
+}
+
+#[test]
 fn a_type_that_is_none_is_counted_each_time_and_said_once() {
     let lines = Lines::default();
     let (layer, llm) = tracing_llm::builder()
