@@ -30,6 +30,8 @@ mod pipeline;
 mod process;
 mod read;
 mod sample;
+#[cfg(feature = "signal")]
+mod signal;
 mod sink;
 pub mod testing;
 
@@ -41,6 +43,8 @@ pub use ledger::{Account, Ledger};
 pub use model::{Cost, Kind, Level, Observation, Usage, Value};
 pub use pipeline::{FlushReport, Guard, LaneReport, Pipeline};
 pub use process::{Price, PriceTable};
+#[cfg(feature = "signal")]
+pub use signal::shutdown_signal;
 
 /// The integration tests' server, for the tests inside the rooms.
 #[cfg(test)]

@@ -11,6 +11,8 @@ use tracing::{Instrument, dispatcher, info_span, instrument};
 use tracing_llm::testing::{Capture, Captured, capture, capture_async};
 use tracing_llm::{Kind, Level, Observation, Price, PriceTable, SpanExt, Usage, Value, current};
 
+use crate::support::alone::alone;
+
 #[instrument(fields(as_type = "agent", user_id = "u-1"), ret)]
 fn answer(question: &str) -> String {
     info_span!("search", as_type = "retriever").in_scope(|| drop(info_span!(target: "hyper", "http")));
@@ -320,13 +322,7 @@ fn a_future_is_captured_on_every_executor() {
     assert_eq!(captured.to_string(), TWO_AT_ONCE);
 
     // No runtime of anybody's.
-    let mut future = Box::pin(capture_async(two_at_once()));
-    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-    let captured = loop {
-        if let std::task::Poll::Ready((_, captured)) = future.as_mut().poll(&mut context) {
-            break captured;
-        }
-    };
+    let (_, captured) = alone(capture_async(two_at_once()));
     assert_eq!(captured.to_string(), TWO_AT_ONCE);
 }
 

@@ -1,5 +1,7 @@
 //! What several tests use.
 
+pub(crate) mod alone;
+pub(crate) mod child;
 pub(crate) mod facts;
 pub(crate) mod jaeger;
 pub(crate) mod lines;
