@@ -261,7 +261,7 @@ impl Account {
         self.lost.shutdown
     }
 
-    /// How many were sent again; one that was sent three times counts twice.
+    /// How many were sent again, whole or in halves; one that was sent three times counts twice.
     #[must_use]
     pub fn resent(&self) -> u64 {
         self.resent

@@ -54,8 +54,8 @@ pub(crate) struct Lane {
     plan: Plan,
     waiting: VecDeque<Shared>,
     waiting_bytes: usize,
-    /// Portions that go out exactly as they are, before anything that waits; the next one is the last. A batch to be
-    /// sent again is one, and so are the halves of a batch that was too large.
+    /// Portions that go out exactly as they are, before anything that waits; the next one is the last. All were sent
+    /// before: a batch to be sent again is one, and so are the halves of a batch that was too large.
     cut: Vec<Vec<Shared>>,
     /// How many observations are on their way; 0 is no batch.
     flying: usize,
@@ -63,8 +63,10 @@ pub(crate) struct Lane {
     bytes: usize,
     /// When what waits has waited for the interval.
     due: Option<Instant>,
-    /// The next attempt is not before this. While it is set the batch to be sent again is the last portion.
+    /// The next attempt is not before this.
     rest_until: Option<Instant>,
+    /// So many answers in a row were lost.
+    lost: u32,
     backoff: Backoff,
     /// Since when the destination has not taken everything; it was said then.
     failing_since: Option<Instant>,
@@ -96,6 +98,7 @@ impl Lane {
             bytes: 0,
             due: None,
             rest_until: None,
+            lost: 0,
             backoff,
             failing_since: None,
             full: false,
@@ -229,10 +232,17 @@ impl Lane {
         let count = observations.len();
         if error.is_ambiguous() {
             effects.push(Effect::Count(Posting::Ambiguous(count)));
+            self.lost = self.lost.saturating_add(1);
+        } else {
+            self.lost = 0;
         }
         match error.verdict() {
             Verdict::Retry { after } => {
                 self.rest_until = Some(now + self.backoff.next(after));
+                // The body may be what is wrong with it: too much for the line to carry in time.
+                if self.lost >= LOST_WHOLE && count > 1 {
+                    self.cut.push(observations.split_off(count / 2));
+                }
                 self.cut.push(observations);
                 self.fails(
                     now,
@@ -279,6 +289,7 @@ impl Lane {
 
     fn settle(&mut self, observations: Vec<Shared>, effects: &mut Vec<Effect>) {
         self.backoff.reset();
+        self.lost = 0;
         self.settled += observations.len() as u64;
         self.bytes = self.bytes.saturating_sub(weight(&observations));
         // Half free, not the first free byte: a lane at its limit would else speak with every batch.
@@ -306,16 +317,16 @@ impl Lane {
         if self.flying > 0 || self.rest_until.is_some_and(|until| until > now) {
             return;
         }
-        let again = self.rest_until.take().is_some();
+        self.rest_until = None;
         let portion = match self.cut.pop() {
-            Some(portion) => portion,
+            Some(portion) => {
+                effects.push(Effect::Count(Posting::Resent(portion.len())));
+                portion
+            }
             None if self.is_due(now) => self.cut_portion(now),
             None => return,
         };
         self.flying = portion.len();
-        if again {
-            effects.push(Effect::Count(Posting::Resent(portion.len())));
-        }
         effects.push(Effect::Send(Batch::new(self.number, portion)));
     }
 
@@ -351,6 +362,9 @@ impl Lane {
 fn weight(observations: &[Shared]) -> usize {
     observations.iter().map(|observation| observation.weight()).sum()
 }
+
+/// So many times a batch is sent whole of which nobody says whether it arrived; after that in halves.
+const LOST_WHOLE: u32 = 3;
 
 #[cfg(test)]
 mod books;

@@ -208,6 +208,34 @@ fn a_lost_answer_is_sent_again_and_counted() {
 }
 
 #[test]
+fn what_is_lost_again_and_again_goes_in_smaller_portions() {
+    let lost = || Err(ExportError::retry("no answer").ambiguous());
+    let mut bench = Bench::new(|_| {});
+    bench.offer(10);
+    for _ in 0..5 {
+        bench.answer(lost());
+        bench.wake();
+    }
+    assert_eq!(bench.sent, [10, 10, 10, 5, 2, 1]);
+    bench.answer(lost());
+    bench.wake();
+    for _ in 0..4 {
+        bench.answer(all());
+    }
+    assert_eq!(bench.sent[6..], [1, 1, 3, 5]);
+    assert_eq!((bench.account.exported(), bench.account.ambiguous()), (10, 38));
+    let sent: usize = bench.sent.iter().sum();
+    assert_eq!(bench.account.resent(), sent as u64 - 10);
+    // The next batch is whole again, and one that is only refused for now stays whole.
+    bench.offer(10);
+    for _ in 0..5 {
+        bench.answer(Err(ExportError::retry("503")));
+        bench.wake();
+    }
+    assert_eq!(bench.sent[10..], [10; 6]);
+}
+
+#[test]
 fn what_is_too_large_is_halved_down_to_the_one() {
     let mut bench = Bench::new(|_| {});
     bench.offer(10);
@@ -234,7 +262,7 @@ fn halves_survive_a_retry() {
     bench.wake();
     bench.answer(all()).answer(all());
     assert_eq!(bench.sent, [10, 5, 5, 5]);
-    assert_eq!((bench.account.exported(), bench.account.resent()), (10, 5));
+    assert_eq!((bench.account.exported(), bench.account.resent()), (10, 15));
 }
 
 #[test]
