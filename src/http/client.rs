@@ -110,6 +110,7 @@ impl Client {
             let cause = match error {
                 _ if error.is_dns() => "dns error".to_owned(),
                 _ if error.is_timeout() => format!("no answer within {:?}", self.connect_timeout),
+                _ if endpoint.is_https() => without_riddles(cause(error)),
                 _ => cause(error),
             };
             return HttpError::NotSent(format!("cannot connect to {host}: {cause}"));
@@ -119,6 +120,22 @@ impl Client {
         } else {
             format!("no answer from {host}: {}", cause(error))
         })
+    }
+}
+
+/// The same without what tells nobody what to do: the riddle that rustls and OpenSSL make of a server that does not
+/// encrypt, and the places in OpenSSL's source (`error:0A000086:SSL routines:function:reason:file:line:`).
+fn without_riddles(cause: String) -> String {
+    let is_plain = ["InvalidContentType", "wrong version number"];
+    if is_plain.iter().any(|said| cause.contains(said)) {
+        return "it does not speak TLS (does it want http://?)".to_owned();
+    }
+    match cause
+        .strip_prefix("error:")
+        .and_then(|rest| rest.split(':').nth(3))
+    {
+        Some(reason) => reason.to_owned(),
+        None => cause,
     }
 }
 
