@@ -1,7 +1,7 @@
 //! A server on a free port of this machine: it records what it is sent and answers what a closure says.
 #![allow(
     dead_code,
-    reason = "each of the two binaries that include this file uses a part of it"
+    reason = "each of the binaries that include this file uses a part of it"
 )]
 #![allow(
     clippy::expect_used,
@@ -11,7 +11,7 @@
 )]
 
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread;
@@ -22,6 +22,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message as _;
 use serde_json::Value;
+use tokio::net::TcpSocket;
 
 /// The server. Dropping it closes its port and all its connections, and fails the test if the closure panicked.
 pub(crate) struct Receiver {
@@ -51,6 +52,7 @@ pub(crate) enum Answer {
         status: u16,
         headers: Vec<(String, String)>,
         body: Vec<u8>,
+        pace: Pace,
     },
     /// Nothing, and the connection stays open.
     Hang,
@@ -58,6 +60,20 @@ pub(crate) enum Answer {
     Reset,
     /// Nothing, and the connection is closed in good order.
     Close,
+    /// Nothing, and the server's side of the connection is closed; it goes on listening.
+    HalfClose,
+}
+
+/// How a response comes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Pace {
+    AtOnce,
+    /// One byte a second.
+    Slow,
+    /// The head, then one byte of the body a second.
+    SlowBody,
+    /// The head and half of the body, and then the connection is aborted.
+    ResetInBody,
 }
 
 impl Receiver {
@@ -67,10 +83,23 @@ impl Receiver {
 
     /// A server that answers what the closure says. The closure may block: every connection has its own thread.
     pub(crate) fn new(answer: impl Fn(&Request) -> Answer + Send + Sync + 'static) -> Self {
+        Self::listen(move |stream, shared| serve(stream, shared, &answer))
+    }
+
+    /// A server below HTTP: what happens on a connection, a closure says. It is closed after that.
+    pub(crate) fn on_the_wire(
+        talk: impl Fn(TcpStream) -> io::Result<Option<TcpSocket>> + Send + Sync + 'static,
+    ) -> Self {
+        Self::listen(move |stream, _| talk(stream))
+    }
+
+    fn listen(
+        talk: impl Fn(TcpStream, &Shared) -> io::Result<Option<TcpSocket>> + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("an address");
         let shared = Arc::new(Shared::default());
-        let (theirs, answer) = (Arc::clone(&shared), Arc::new(answer));
+        let (theirs, talk) = (Arc::clone(&shared), Arc::new(talk));
         thread::spawn(move || {
             for stream in listener.incoming() {
                 let Ok(stream) = stream else { break };
@@ -81,11 +110,13 @@ impl Receiver {
                 state
                     .connections
                     .push(stream.try_clone().expect("a second handle"));
-                let (shared, answer) = (Arc::clone(&theirs), Arc::clone(&answer));
+                state.connected += 1;
+                theirs.changed.notify_all();
+                let (shared, talk) = (Arc::clone(&theirs), Arc::clone(&talk));
                 thread::spawn(move || {
                     let peer = stream.peer_addr().ok();
                     // A client that goes away in the middle is no fault of the server.
-                    let last = serve(stream, &shared, &*answer).unwrap_or_default();
+                    let last = talk(stream, &shared).unwrap_or_default();
                     // A connection is closed with its last handle.
                     let connections = &mut shared.lock().connections;
                     connections.retain(|it| it.peer_addr().ok() != peer);
@@ -126,6 +157,11 @@ impl Receiver {
 
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// How many connections there have been.
+    pub(crate) fn connected(&self) -> usize {
+        self.shared.lock().connected
     }
 
     /// All requests so far.
@@ -176,7 +212,7 @@ impl Drop for Receiver {
         let mut state = self.shared.lock();
         state.stopped = true;
         for connection in state.connections.drain(..) {
-            let _ = connection.shutdown(std::net::Shutdown::Both);
+            let _ = connection.shutdown(Shutdown::Both);
         }
         let panicked = state.panicked;
         drop(state);
@@ -219,6 +255,7 @@ impl Answer {
             status,
             headers: Vec::new(),
             body: Vec::new(),
+            pace: Pace::AtOnce,
         }
     }
 
@@ -241,6 +278,13 @@ impl Answer {
         }
         self
     }
+
+    pub(crate) fn at(mut self, other: Pace) -> Self {
+        if let Self::Response { pace, .. } = &mut self {
+            *pace = other;
+        }
+        self
+    }
 }
 
 /// What the server's threads share with the test.
@@ -254,6 +298,7 @@ struct Shared {
 struct State {
     requests: Vec<Request>,
     connections: Vec<TcpStream>,
+    connected: usize,
     panicked: bool,
     stopped: bool,
 }
@@ -279,7 +324,7 @@ fn serve(
     stream: TcpStream,
     shared: &Shared,
     answer: &dyn Fn(&Request) -> Answer,
-) -> io::Result<Option<tokio::net::TcpSocket>> {
+) -> io::Result<Option<TcpSocket>> {
     let mut reader = BufReader::new(stream.try_clone()?);
     while let Some(request) = read_request(&mut reader)? {
         let index = {
@@ -297,6 +342,7 @@ fn serve(
                 status,
                 headers,
                 body,
+                pace,
             } => {
                 let length = format!("content-length: {}\r\n", body.len());
                 let given = headers.iter().any(|(name, _)| name == "content-length");
@@ -305,11 +351,25 @@ fn serve(
                     head.push_str(&format!("{name}: {value}\r\n"));
                 }
                 let mut whole = (head + "\r\n").into_bytes();
+                let head = whole.len();
                 whole.extend_from_slice(&body);
-                // Before it is out, lest the client know of it first.
-                shared.lock().requests[index].status = Some(status);
-                (&stream).write_all(&whole)?;
+                let (first, rest) = whole.split_at(match pace {
+                    Pace::AtOnce => whole.len(),
+                    Pace::Slow => 0,
+                    Pace::SlowBody => head,
+                    Pace::ResetInBody => head + body.len() / 2,
+                });
+                if pace != Pace::Slow {
+                    // Before it is out, lest the client know of it first.
+                    shared.lock().requests[index].status = Some(status);
+                }
+                (&stream).write_all(first)?;
                 shared.changed.notify_all();
+                match pace {
+                    Pace::AtOnce => {}
+                    Pace::Slow | Pace::SlowBody => return trickle(&stream, rest).map(|()| None),
+                    Pace::ResetInBody => return reset(stream),
+                }
                 if given {
                     // A length that does not fit the body is that of an answer which breaks off.
                     break;
@@ -321,18 +381,38 @@ fn serve(
                 break;
             }
             Answer::Close => break,
-            Answer::Reset => {
-                // A close that waits for nothing is a reset.
-                let socket = tokio::net::TcpSocket::from_std_stream(stream);
-                socket.set_zero_linger()?;
-                return Ok(Some(socket));
+            Answer::Reset => return reset(stream),
+            Answer::HalfClose => {
+                stream.shutdown(Shutdown::Write)?;
+                let _ = reader.read(&mut [0]);
+                break;
             }
         }
     }
     Ok(None)
 }
 
-fn read_request(reader: &mut impl BufRead) -> io::Result<Option<Request>> {
+/// Aborts a connection with its last handle: a close that waits for nothing is a reset.
+pub(crate) fn reset(stream: TcpStream) -> io::Result<Option<TcpSocket>> {
+    let socket = TcpSocket::from_std_stream(stream);
+    socket.set_zero_linger()?;
+    Ok(Some(socket))
+}
+
+/// Writes one byte a second, until the client has enough.
+fn trickle(mut stream: &TcpStream, bytes: &[u8]) -> io::Result<()> {
+    stream.set_read_timeout(Some(Duration::from_secs(1)))?;
+    for byte in bytes {
+        // The client says nothing more, so what ends before the second is its connection.
+        if stream.read(&mut [0]).is_ok() {
+            break;
+        }
+        stream.write_all(&[*byte])?;
+    }
+    Ok(())
+}
+
+pub(crate) fn read_request(reader: &mut impl BufRead) -> io::Result<Option<Request>> {
     let mut line = String::new();
     if reader.read_line(&mut line)? == 0 {
         return Ok(None);
