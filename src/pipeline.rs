@@ -4,6 +4,7 @@
 mod attempt;
 mod backoff;
 mod batching;
+mod complaints;
 mod lane;
 mod message;
 mod posts;

@@ -10,6 +10,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use crate::diag::Diagnostics;
 use crate::ledger::{Loss, Posting};
 use crate::model::{Recorded, Shared};
+use crate::pipeline::complaints::Complaints;
 use crate::pipeline::message::{Flush, Message};
 use crate::pipeline::posts::{Marks, Posts};
 use crate::pipeline::queue::Queue;
@@ -29,6 +30,7 @@ pub(crate) struct Worker {
     captures_arguments: bool,
     /// How long the worker waits for more after the first observation.
     linger: Duration,
+    complaints: Complaints,
     diagnostics: Diagnostics,
     /// Taken from the queue, not read yet.
     hand: VecDeque<Recorded>,
@@ -38,12 +40,6 @@ pub(crate) struct Worker {
     count: u64,
     /// The queue refused something; it was said then.
     refusing: bool,
-    /// Something could not be read; it was said then.
-    unreadable: bool,
-    /// A model has no price; it was said then.
-    unpriced: bool,
-    /// A call did not name its model; it was said then.
-    nameless: bool,
     flushes: Vec<Pending>,
 }
 
@@ -77,14 +73,12 @@ impl Worker {
             } else {
                 LINGER
             },
+            complaints: Complaints::new(diagnostics.clone()),
             diagnostics,
             hand: VecDeque::new(),
             take_at: None,
             count: 0,
             refusing: false,
-            unreadable: false,
-            unpriced: false,
-            nameless: false,
             flushes: Vec::new(),
         }
     }
@@ -200,44 +194,14 @@ impl Worker {
         };
         let observation = caught(read);
         if let Some((observation, findings)) = &observation {
-            if findings.unpriced > 0 {
-                self.say_unpriced(observation.model().unwrap_or_default());
-            } else if observation.lacks_a_model() {
-                self.say_nameless(observation.name());
-            }
+            self.complaints.of(observation, *findings);
         }
         if observation.is_none() {
             (self.reader, self.masker) = (Reader::new(self.captures_arguments), Masker::default());
             self.queue.post_all(shown, Posting::Lost(Loss::Panicked, 1));
-            if !mem::replace(&mut self.unreadable, true) {
-                self.diagnostics.say(UNREADABLE);
-            }
+            self.complaints.of_unreadable();
         }
         observation
-    }
-
-    /// Says, once, that a model has no price: which others have none either is counted.
-    fn say_unpriced(&mut self, model: &str) {
-        if mem::replace(&mut self.unpriced, true) {
-            return;
-        }
-        let name: String = model.chars().take(NAME).collect();
-        self.diagnostics.say(&format!(
-            "no price is known for model {name:?}, so its calls show no cost; give one by Builder::prices (said once, \
-             for all such models)"
-        ));
-    }
-
-    /// Says, once, that a call has tokens and names no model.
-    fn say_nameless(&mut self, name: &str) {
-        if mem::replace(&mut self.nameless, true) {
-            return;
-        }
-        let name: String = name.chars().take(NAME).collect();
-        self.diagnostics.say(&format!(
-            "{name:?} says its tokens and not its model, so nobody can price it; give it a field `model` (said once, for \
-             all such calls)"
-        ));
     }
 
     /// Tells the lanes of the flushes for which all has been read.
@@ -357,9 +321,3 @@ const LAST_WORDS: Duration = Duration::from_millis(25);
 
 /// So many observations are read before the worker looks at its inbox and lets the exporters run.
 const SLICE: usize = 64;
-
-/// So much of a name is said.
-const NAME: usize = 80;
-
-const UNREADABLE: &str =
-    "a span could not be read and is counted as failed; this is a mistake in tracing-llm";

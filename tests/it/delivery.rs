@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tracing::{Dispatch, dispatcher, info_span};
-use tracing_llm::{Langfuse, Otlp};
+use tracing_llm::{Guard, Langfuse, Otlp};
 use tracing_subscriber::layer::SubscriberExt;
 
 use self::scene::{Faulty, Program, SPANS, Side, assert_nothing_taken_came_again};
@@ -87,25 +87,35 @@ fn flush_works_in_every_runtime_and_in_none() {
     );
 }
 
+fn to_both(langfuse: &Receiver, otlp: &Receiver, immediate: bool) -> (Dispatch, Guard) {
+    let (layer, llm) = tracing_llm::builder()
+        .langfuse(Langfuse::new(Receiver::PUBLIC_KEY, Receiver::SECRET_KEY).base_url(langfuse.url()))
+        .otlp_to(Otlp::new(format!("{}/v1/traces", otlp.url())))
+        .immediate(immediate)
+        .build()
+        .unwrap();
+    (Dispatch::new(tracing_subscriber::registry().with(layer)), llm)
+}
+
 #[test]
 fn a_flush_costs_no_request_when_nothing_waits_and_one_for_each_destination_when_something_does() {
     let (langfuse, otlp) = (Receiver::langfuse(), Receiver::otlp());
-    let program = program(&langfuse.url(), &otlp.url());
+    let (subscriber, llm) = to_both(&langfuse, &otlp, false);
     let requests = || (langfuse.requests().len(), otlp.requests().len());
     let flush = || {
-        let report = program.llm.flush_blocking(Duration::from_secs(30));
+        let report = llm.flush_blocking(Duration::from_secs(30));
         assert!(report.is_complete(), "{report}");
     };
     flush();
     assert_eq!(requests(), (0, 0));
     for served in 1..=5 {
         // One request to a service that flushes before it answers.
-        dispatcher::with_default(&program.subscriber, || drop(info_span!("request")));
+        dispatcher::with_default(&subscriber, || drop(info_span!("request")));
         flush();
         flush();
         assert_eq!(requests(), (served, served));
     }
-    program.work();
+    dispatcher::with_default(&subscriber, || (0..300).for_each(|_| drop(info_span!("work"))));
     flush();
     // All that waits goes together: 300 are two batches for Langfuse, one for OTLP.
     assert_eq!(requests(), (7, 6));
@@ -114,13 +124,7 @@ fn a_flush_costs_no_request_when_nothing_waits_and_one_for_each_destination_when
 #[test]
 fn immediately_an_observation_arrives_without_a_flush() {
     let (langfuse, otlp) = (Receiver::langfuse(), Receiver::otlp());
-    let (layer, llm) = tracing_llm::builder()
-        .langfuse(Langfuse::new(Receiver::PUBLIC_KEY, Receiver::SECRET_KEY).base_url(langfuse.url()))
-        .otlp_to(Otlp::new(format!("{}/v1/traces", otlp.url())))
-        .immediate(true)
-        .build()
-        .unwrap();
-    let subscriber = Dispatch::new(tracing_subscriber::registry().with(layer));
+    let (subscriber, llm) = to_both(&langfuse, &otlp, true);
     for ended in 1..=3 {
         dispatcher::with_default(&subscriber, || drop(info_span!("work")));
         for receiver in [&langfuse, &otlp] {

@@ -1,0 +1,65 @@
+//! What the worker has to say of the observations that it reads: each thing once, for all that are alike.
+
+use std::mem;
+
+use crate::diag::Diagnostics;
+use crate::model::Observation;
+use crate::process::Findings;
+
+/// Says each of its lines once.
+pub(crate) struct Complaints {
+    diagnostics: Diagnostics,
+    /// A model has no price.
+    unpriced: bool,
+    /// A call did not name its model.
+    nameless: bool,
+    /// Something could not be read.
+    unreadable: bool,
+}
+
+impl Complaints {
+    pub(crate) fn new(diagnostics: Diagnostics) -> Self {
+        Self {
+            diagnostics,
+            unpriced: false,
+            nameless: false,
+            unreadable: false,
+        }
+    }
+
+    /// Which model has no price, or that nobody can price a call without a model; how many calls have no price is
+    /// counted.
+    pub(crate) fn of(&mut self, observation: &Observation, findings: Findings) {
+        if findings.unpriced > 0 && !mem::replace(&mut self.unpriced, true) {
+            let model = short(observation.model().unwrap_or_default());
+            self.diagnostics.say(&format!(
+                "no price is known for model {model:?}, so its calls show no cost; give one by Builder::prices (said \
+                 once, for all such models)"
+            ));
+        }
+        if observation.lacks_a_model() && !mem::replace(&mut self.nameless, true) {
+            let name = short(observation.name());
+            self.diagnostics.say(&format!(
+                "{name:?} says its tokens and not its model, so nobody can price it; give it a field `model` (said once, \
+                 for all such calls)"
+            ));
+        }
+    }
+
+    /// That reading panicked.
+    pub(crate) fn of_unreadable(&mut self) {
+        if !mem::replace(&mut self.unreadable, true) {
+            self.diagnostics.say(UNREADABLE);
+        }
+    }
+}
+
+fn short(name: &str) -> String {
+    name.chars().take(NAME).collect()
+}
+
+/// So much of a name is said.
+const NAME: usize = 80;
+
+const UNREADABLE: &str =
+    "a span could not be read and is counted as failed; this is a mistake in tracing-llm";
