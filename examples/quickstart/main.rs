@@ -11,9 +11,15 @@
 //! match best, and so has no tokens to count.
 #![expect(clippy::print_stdout, reason = "the answers are for the terminal")]
 
+#[path = "../shared/bm25.rs"]
 mod bm25;
+#[path = "../shared/library.rs"]
 mod library;
 mod model;
+#[path = "../shared/openai.rs"]
+mod openai;
+#[path = "../shared/quote.rs"]
+mod quote;
 
 use std::sync::LazyLock;
 
