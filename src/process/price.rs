@@ -40,8 +40,7 @@ impl Prices {
 
     /// The same, and the shipped ones behind them.
     pub(crate) fn and_shipped(self) -> Self {
-        // The file is this crate's own, and a test reads it.
-        let shipped = json::read(SHIPPED).and_then(|table| Rates::new(&table));
+        let shipped = Rates::new(&PriceTable::shipped());
         Self {
             shipped: Arc::new(shipped.unwrap_or_default()),
             ..self

@@ -3,10 +3,13 @@
 use std::borrow::Cow;
 use std::fs;
 use std::path::Path;
+use std::time::SystemTime;
 
-use super::json;
 use super::rates::Rates;
+use super::{SHIPPED, json};
+use crate::clock::unix_nanos;
 use crate::error::{Error, Kind};
+use crate::model::{Cost, Usage};
 
 /// What a program pays for its models, in US dollars.
 ///
@@ -118,6 +121,38 @@ impl PriceTable {
             Error::new(Kind::InvalidValue, message).because(source)
         })?;
         Self::from_json(&text)
+    }
+
+    /// The list prices that this crate ships: those of OpenAI, Anthropic, Google and Mistral on the date in
+    /// `data/prices.json`, with its sources. Every pipeline asks them after the program's own table.
+    #[must_use]
+    pub fn shipped() -> Self {
+        // The file is this crate's own, and a test reads it.
+        json::read(SHIPPED).unwrap_or_default()
+    }
+
+    /// What a call that begins now costs, in US dollars; none for a model that the table does not know. It is the same
+    /// arithmetic as for a call that was made: for an estimate, or a limit before the call.
+    ///
+    /// ```
+    /// use tracing_llm::{Price, PriceTable, Usage};
+    ///
+    /// # fn main() -> Result<(), tracing_llm::Error> {
+    /// let prices = PriceTable::new().per_million("my-model", Price::new(2.5, 10.0).cached(1.25));
+    /// let cost = prices.cost("my-model", Usage::new(12_000, 800).cached(4_000))?.unwrap();
+    /// assert_eq!(cost.get("total"), Some(0.033));
+    /// assert_eq!(prices.cost("another", Usage::new(1, 1))?, None);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// A row of the table cannot be; the message names it.
+    pub fn cost(&self, model: &str, usage: Usage) -> Result<Option<Cost>, Error> {
+        let rates = Rates::new(self)?;
+        let rate = rates.find(model, unix_nanos(SystemTime::now()));
+        Ok(rate.and_then(|rate| rate.cost(&usage.into_disjoint())))
     }
 
     pub(crate) fn extend(&mut self, other: Self) {

@@ -77,6 +77,25 @@ fn the_guides_own_table_gives_its_figures_to_the_digit() {
 }
 
 #[test]
+fn a_program_can_ask_what_a_call_would_cost() {
+    let prices = PriceTable::new()
+        .per_million("m", Price::new(9.0, 9.0))
+        .per_million("m", Price::new(2.5, 10.0).cached(1.25).valid_from("2020-01-01"))
+        .per_million("m", Price::new(1.0, 1.0).valid_from("2200-01-01"));
+    let usage = Usage::new(12_000, 800).cached(4_000);
+    let cost = prices.cost("m", usage.clone()).unwrap().unwrap();
+    // The row of today, and cached tokens not twice: 8000 × 2.5 + 4000 × 1.25 + 800 × 10 a million.
+    assert_eq!(cost.get("total"), Some(0.033));
+    assert_eq!(prices.cost("other", usage.clone()).unwrap(), None);
+    let wrong = prices.per_million("m", Price::default());
+    assert!(wrong.cost("other", usage).unwrap_err().is_invalid_value());
+
+    let shipped = PriceTable::shipped();
+    assert_eq!(shipped, json::read(SHIPPED).unwrap());
+    assert!(shipped.cost("gpt-4o", Usage::new(1000, 1000)).unwrap().is_some());
+}
+
+#[test]
 fn sums_of_a_million_tokens_have_no_crumbs() {
     let prices = PriceTable::new().per_million("m", Price::new(0.1, 0.2).cached(0.7));
     // In floats 0.1 + 0.2 is 0.30000000000000004.
