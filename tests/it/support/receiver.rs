@@ -345,7 +345,8 @@ fn serve(
                 pace,
             } => {
                 let length = format!("content-length: {}\r\n", body.len());
-                let given = headers.iter().any(|(name, _)| name == "content-length");
+                let lengths = ["content-length", "transfer-encoding"];
+                let given = headers.iter().any(|(name, _)| lengths.contains(&name.as_str()));
                 let mut head = format!("HTTP/1.1 {status} \r\n{}", if given { "" } else { &length });
                 for (name, value) in headers {
                     head.push_str(&format!("{name}: {value}\r\n"));
@@ -371,7 +372,7 @@ fn serve(
                     Pace::ResetInBody => return reset(stream),
                 }
                 if given {
-                    // A length that does not fit the body is that of an answer which breaks off.
+                    // A length that does not fit the body, or a last chunk that is missing, is that of an answer which breaks off.
                     break;
                 }
             }
