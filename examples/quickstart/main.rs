@@ -18,6 +18,8 @@ mod library;
 mod model;
 #[path = "../shared/openai.rs"]
 mod openai;
+#[path = "../shared/questions.rs"]
+mod questions;
 #[path = "../shared/quote.rs"]
 mod quote;
 
@@ -28,6 +30,7 @@ use tracing_llm::{Usage, current};
 
 use crate::library::{Library, Passage};
 use crate::model::{Message, Model};
+use crate::questions::questions;
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
@@ -76,14 +79,4 @@ async fn generate(messages: &[Message]) -> Result<String, Error> {
         current().usage(Usage::new(input, output));
     }
     Ok(reply.text)
-}
-
-/// The questions on the command line, or those above.
-fn questions() -> Vec<String> {
-    let asked: Vec<String> = std::env::args().skip(1).collect();
-    if asked.is_empty() {
-        QUESTIONS.map(str::to_owned).to_vec()
-    } else {
-        asked
-    }
 }

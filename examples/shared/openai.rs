@@ -97,9 +97,17 @@ impl Endpoint {
         let body = response.text().await.unwrap_or_default();
         Err(Failure::Refused {
             status,
-            message: self.without_key(&message(&body)),
+            message: message(&self.without_key(&body)),
             retry_after,
         })
+    }
+
+    /// What the server says in the middle of an answer, without the key.
+    pub(crate) fn cleaned(&self, failure: Failure) -> Failure {
+        match failure {
+            Failure::Broken(why) => Failure::Broken(self.without_key(&why)),
+            other => other,
+        }
     }
 
     /// A server may repeat a key that it does not know.
@@ -215,6 +223,9 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Refused { status, message, .. } if message.is_empty() => {
+                write!(f, "the server answered {status}")
+            }
             Self::Refused { status, message, .. } => write!(f, "the server answered {status}: {message}"),
             Self::Broken(why) => write!(f, "the connection failed: {why}"),
             Self::Unreadable(why) => write!(f, "the answer cannot be read: {why}"),
