@@ -14,6 +14,7 @@ pub mod console;
 mod debug_text;
 mod describe;
 mod diag;
+mod dialect;
 mod env;
 mod error;
 pub mod export;

@@ -4,8 +4,7 @@
 //! encoder serves Langfuse, which speaks OTLP in a dialect of its own.
 
 mod answer;
-pub(crate) mod attributes;
-pub(crate) mod dialect;
+mod attributes;
 pub(crate) mod encode;
 pub(crate) mod exporter;
 #[cfg(test)]

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
+use crate::dialect::Limits;
 use crate::error::{Error, Kind};
 use crate::http::Tls;
 use crate::langfuse::credentials::Credentials;
 use crate::langfuse::settings::LangfuseSettings;
-use crate::otlp::attributes::Limits;
 use crate::otlp::poster::Compression;
 use crate::otlp::settings::OtlpSettings;
 use crate::sample::SampleRate;

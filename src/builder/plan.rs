@@ -8,13 +8,13 @@ use std::time::Duration;
 use crate::builder::Builder;
 use crate::console::ConsoleExporter;
 use crate::diag::Diagnostics;
+use crate::dialect::GenAiDialect;
 use crate::env::Variables;
 use crate::error::Error;
 use crate::export::{Exporter, Scope};
 use crate::langfuse::dialect::LangfuseDialect;
 use crate::langfuse::exporter::LangfuseExporter;
 use crate::model::{Resource, Value};
-use crate::otlp::dialect::GenAiDialect;
 use crate::otlp::exporter::OtlpExporter;
 use crate::pipeline::{LaneSpec, Settings};
 use crate::sample::SampleRate;
@@ -53,7 +53,7 @@ pub(super) fn lanes(mut builder: Builder, settings: &mut Settings) -> Result<Vec
         let (environment, release) = (builder.environment.as_deref(), builder.release.as_deref());
         let dialect = LangfuseDialect::new(Arc::clone(&resource), environment, release);
         let dialect = dialect.guessed_usage(builder.guessed_usage);
-        let dialect = Box::new(dialect.with_shipped_prices(builder.send_shipped_prices));
+        let dialect = dialect.with_shipped_prices(builder.send_shipped_prices);
         let (batch, batch_bytes) = (settings.flush_at, settings.batch_bytes);
         let (interval, rate) = (settings.flush_interval, settings.rate);
         let timeout = settings.timeout.saturating_add(GRACE);
@@ -76,7 +76,7 @@ pub(super) fn lanes(mut builder: Builder, settings: &mut Settings) -> Result<Vec
         let mut dialect = GenAiDialect::new(Arc::clone(&resource), wanted.capture_content);
         dialect.limits = settings.limits;
         let (timeout, rate) = (settings.timeout.saturating_add(GRACE), settings.rate);
-        let exporter = OtlpExporter::new(settings, Box::new(dialect));
+        let exporter = OtlpExporter::new(settings, dialect);
         let Some(exporter) = opened(exporter, variables, &builder.diagnostics)? else {
             continue;
         };

@@ -14,13 +14,12 @@ use std::time::{Duration, UNIX_EPOCH};
 use super::environment::normalise;
 use super::json;
 use super::parameters::Parameters;
+use crate::dialect::{Attributes, Dialect, Span};
 use crate::field::Role;
 use crate::model::{
     Content, CostOrigin, Field, Kind, Lane, Level, Observation, Resource, ValueRef, write_arguments,
     write_object,
 };
-use crate::otlp::attributes::Attributes;
-use crate::otlp::encode::{Dialect, Span};
 
 /// OTLP as Langfuse reads it.
 #[derive(Debug)]
@@ -64,11 +63,11 @@ impl LangfuseDialect {
 pub(crate) const SCOPE: &str = "langfuse-sdk-rust";
 
 impl Dialect for LangfuseDialect {
-    fn scope(&self) -> (&str, &str) {
+    fn scope(&self) -> (&'static str, &'static str) {
         (SCOPE, env!("CARGO_PKG_VERSION"))
     }
 
-    fn resource(&self, attributes: &mut Attributes<'_>) {
+    fn resource(&self, attributes: &mut impl Attributes) {
         let mut attributes = Row(attributes);
         attributes.text("telemetry.sdk.name", Some("tracing-llm"));
         attributes.text("telemetry.sdk.language", Some("rust"));
@@ -83,7 +82,7 @@ impl Dialect for LangfuseDialect {
         }
     }
 
-    fn span(&self, observation: &Observation, lane: Lane, span: &mut Span<'_>) {
+    fn span(&self, observation: &Observation, lane: Lane, span: &mut impl Span) {
         let mut row = Row(span.attributes());
         row.text("langfuse.observation.type", Some(observation.kind().as_str()));
         // Always, so that the status code decides nothing.
@@ -118,9 +117,9 @@ impl Dialect for LangfuseDialect {
 const NO_USAGE: &str = r#"{"input":0,"output":0,"total":0}"#;
 
 /// The attributes of one row.
-struct Row<'a, 'b>(&'a mut Attributes<'b>);
+struct Row<'a, A>(&'a mut A);
 
-impl Row<'_, '_> {
+impl<A: Attributes> Row<'_, A> {
     /// Text, where there is any: the server treats an empty one as none.
     fn text(&mut self, key: &str, text: Option<&str>) {
         if let Some(text) = text.filter(|text| !text.is_empty()) {
@@ -295,10 +294,10 @@ mod tests {
     use opentelemetry_proto::tonic::common::v1::{KeyValue, any_value};
 
     use super::*;
+    use crate::dialect::GenAiDialect;
     use crate::field::{Trust, look_up};
     use crate::id::SpanId;
     use crate::model::{Cost, EventKind, Link, PromptLink, Usage, Value};
-    use crate::otlp::dialect::GenAiDialect;
     use crate::otlp::fixture::{Draft, START, assert_lines, body, get, lines, request, span};
 
     fn dialect() -> LangfuseDialect {
@@ -851,13 +850,13 @@ mod tests {
 
     #[test]
     fn s63_both_destinations_show_the_same_spans() {
-        let shape = |dialect: &dyn Dialect| {
+        fn shape(dialect: &impl Dialect) -> Vec<opentelemetry_proto::tonic::trace::v1::Span> {
             let (_, agent, generation) = example();
             let mut request = request(dialect, vec![generation.build(), agent.build()]);
             let mut spans = request.resource_spans.remove(0).scope_spans.remove(0).spans;
             spans.iter_mut().for_each(|span| span.attributes.clear());
             spans
-        };
+        }
         assert_eq!(
             shape(&example().0),
             shape(&GenAiDialect::new(Arc::default(), true))

@@ -6,18 +6,18 @@ use crate::error::{Error, Kind};
 use crate::export::{Batch, ExportFuture, Exporter};
 use crate::http::Client;
 use crate::langfuse::credentials::Credentials;
+use crate::langfuse::dialect::LangfuseDialect;
 use crate::langfuse::settings::LangfuseSettings;
-use crate::otlp::encode::Dialect;
 use crate::otlp::exporter::OtlpExporter;
 use crate::otlp::poster::{Compression, Poster};
 
 /// Sends batches to a project of a Langfuse server.
 #[derive(Debug)]
-pub(crate) struct LangfuseExporter(OtlpExporter);
+pub(crate) struct LangfuseExporter(OtlpExporter<LangfuseDialect>);
 
 impl LangfuseExporter {
     /// An exporter called `langfuse` that writes in this dialect.
-    pub(crate) fn new(settings: LangfuseSettings, dialect: Box<dyn Dialect + Send>) -> Result<Self, Error> {
+    pub(crate) fn new(settings: LangfuseSettings, dialect: LangfuseDialect) -> Result<Self, Error> {
         let poster = poster(settings)?;
         Ok(Self(OtlpExporter::from_poster("langfuse", poster, dialect)))
     }
@@ -80,7 +80,6 @@ mod tests {
 
     use super::*;
     use crate::export::Exported;
-    use crate::langfuse::dialect::LangfuseDialect;
     use crate::receiver::{Answer, Receiver};
     use crate::testing::Capture;
 
@@ -91,7 +90,7 @@ mod tests {
         let receiver = Receiver::langfuse();
         let dialect = LangfuseDialect::new(Default::default(), Some("test"), None);
         let settings = settings(&receiver.url(), Receiver::SECRET_KEY);
-        let mut exporter = LangfuseExporter::new(settings, Box::new(dialect)).unwrap();
+        let mut exporter = LangfuseExporter::new(settings, dialect).unwrap();
         assert_eq!(exporter.name(), "langfuse");
         let batch = Batch::new(0, capture.observations());
         assert_eq!(exporter.export(&batch).await, Ok(Exported::all()));

@@ -11,11 +11,10 @@ use std::io::Write as _;
 use smallvec::SmallVec;
 
 use super::protobuf::{self, Number};
+use crate::dialect::{self, Attributes as _, Key, Limits};
 use crate::model::ValueRef;
 
-/// A list of attributes that is being written: of the resource, of a span or of an event.
-///
-/// A key that the list has already is left out: say the best first. So is an empty key.
+/// A list of attributes that is being written.
 pub(crate) struct Attributes<'a> {
     pub(super) out: &'a mut Vec<u8>,
     /// The number of the list in its message.
@@ -24,15 +23,6 @@ pub(crate) struct Attributes<'a> {
     limits: Limits,
     /// How many were left out for the limit of their number.
     dropped: u32,
-}
-
-/// How much of a list is written. What is longer is cut, what comes later is left out and counted.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub(crate) struct Limits {
-    /// So many attributes.
-    pub(crate) count: Option<usize>,
-    /// So many characters of a text.
-    pub(crate) length: Option<usize>,
 }
 
 impl<'a> Attributes<'a> {
@@ -59,67 +49,6 @@ impl<'a> Attributes<'a> {
     /// The limits that hold here.
     pub(super) fn limits(&self) -> Limits {
         self.limits
-    }
-
-    /// Adds a value with its type. An integer beyond 64 signed bits is its decimal text, an error its `Display` text.
-    pub(crate) fn put<'k>(&mut self, key: impl Into<Key<'k>>, value: ValueRef<'_>) {
-        let key = key.into();
-        match value {
-            ValueRef::Bool(value) => self.number(key, field::BOOL_VALUE, value.into()),
-            ValueRef::I64(value) => self.integer(key, value),
-            ValueRef::U64(value) => self.integer(key, value),
-            ValueRef::I128(value) => self.integer(key, value),
-            ValueRef::U128(value) => self.integer(key, value),
-            ValueRef::F64(value) => {
-                if self.begin(key, 1 + size_of::<f64>()) {
-                    protobuf::fixed64(self.out, field::DOUBLE_VALUE, value.to_bits());
-                }
-            }
-            ValueRef::Text(text) | ValueRef::Debug(text) | ValueRef::Json(text) | ValueRef::Error(text) => {
-                self.text(key, text);
-            }
-            ValueRef::Bytes(bytes) => self.bytes(key, field::BYTES_VALUE, bytes),
-        }
-    }
-
-    /// Adds text.
-    pub(crate) fn text<'k>(&mut self, key: impl Into<Key<'k>>, text: &str) {
-        let text = self.limits.cut(text);
-        self.bytes(key.into(), field::STRING_VALUE, text.as_bytes());
-    }
-
-    /// Adds text that `write` appends to the body in place. It must be UTF-8.
-    pub(crate) fn text_with<'k>(&mut self, key: impl Into<Key<'k>>, write: impl FnOnce(&mut Vec<u8>)) {
-        let limits = self.limits;
-        self.nested(key.into(), |out| {
-            protobuf::nested(out, field::STRING_VALUE, |out| {
-                let from = out.len();
-                write(out);
-                limits.cut_behind(from, out);
-            });
-        });
-    }
-
-    /// Adds a list of texts, unless it is empty.
-    pub(crate) fn texts<'k, 't>(
-        &mut self,
-        key: impl Into<Key<'k>>,
-        texts: impl IntoIterator<Item = &'t str>,
-    ) {
-        let limits = self.limits;
-        let mut texts = texts.into_iter().map(|text| limits.cut(text)).peekable();
-        if texts.peek().is_none() {
-            return;
-        }
-        self.nested(key.into(), |out| {
-            protobuf::nested(out, field::ARRAY_VALUE, |out| {
-                for text in texts {
-                    let len = 1 + protobuf::varint_len(text.len() as u64) + text.len();
-                    protobuf::length(out, field::ARRAY_VALUES, len);
-                    protobuf::bytes(out, field::STRING_VALUE, text.as_bytes());
-                }
-            });
-        });
     }
 
     fn integer(&mut self, key: Key<'_>, number: impl TryInto<i64> + Display + Copy) {
@@ -184,41 +113,62 @@ impl<'a> Attributes<'a> {
     }
 }
 
-impl Limits {
-    fn cut(self, text: &str) -> &str {
-        let end = self.length.and_then(|length| text.char_indices().nth(length));
-        end.and_then(|(end, _)| text.get(..end)).unwrap_or(text)
-    }
-
-    /// The same for text that has been written, from here on.
-    fn cut_behind(self, from: usize, out: &mut Vec<u8>) {
-        let written = out
-            .get(from..)
-            .and_then(|written| std::str::from_utf8(written).ok());
-        if let Some(kept) = written.map(|text| self.cut(text).len()) {
-            out.truncate(from + kept);
+impl dialect::Attributes for Attributes<'_> {
+    fn put<'k>(&mut self, key: impl Into<Key<'k>>, value: ValueRef<'_>) {
+        let key = key.into();
+        match value {
+            ValueRef::Bool(value) => self.number(key, field::BOOL_VALUE, value.into()),
+            ValueRef::I64(value) => self.integer(key, value),
+            ValueRef::U64(value) => self.integer(key, value),
+            ValueRef::I128(value) => self.integer(key, value),
+            ValueRef::U128(value) => self.integer(key, value),
+            ValueRef::F64(value) => {
+                if self.begin(key, 1 + size_of::<f64>()) {
+                    protobuf::fixed64(self.out, field::DOUBLE_VALUE, value.to_bits());
+                }
+            }
+            ValueRef::Text(text) | ValueRef::Debug(text) | ValueRef::Json(text) | ValueRef::Error(text) => {
+                self.text(key, text);
+            }
+            ValueRef::Bytes(bytes) => self.bytes(key, field::BYTES_VALUE, bytes),
         }
     }
-}
 
-/// The key of an attribute: one text, or a prefix and what follows it.
-#[derive(Clone, Copy)]
-pub(crate) struct Key<'a> {
-    prefix: &'a str,
-    rest: &'a str,
+    fn text<'k>(&mut self, key: impl Into<Key<'k>>, text: &str) {
+        let text = self.limits.cut(text);
+        self.bytes(key.into(), field::STRING_VALUE, text.as_bytes());
+    }
+
+    fn text_with<'k>(&mut self, key: impl Into<Key<'k>>, write: impl FnOnce(&mut Vec<u8>)) {
+        let limits = self.limits;
+        self.nested(key.into(), |out| {
+            protobuf::nested(out, field::STRING_VALUE, |out| {
+                let from = out.len();
+                write(out);
+                limits.cut_behind(from, out);
+            });
+        });
+    }
+
+    fn texts<'k, 't>(&mut self, key: impl Into<Key<'k>>, texts: impl IntoIterator<Item = &'t str>) {
+        let limits = self.limits;
+        let mut texts = texts.into_iter().map(|text| limits.cut(text)).peekable();
+        if texts.peek().is_none() {
+            return;
+        }
+        self.nested(key.into(), |out| {
+            protobuf::nested(out, field::ARRAY_VALUE, |out| {
+                for text in texts {
+                    let len = 1 + protobuf::varint_len(text.len() as u64) + text.len();
+                    protobuf::length(out, field::ARRAY_VALUES, len);
+                    protobuf::bytes(out, field::STRING_VALUE, text.as_bytes());
+                }
+            });
+        });
+    }
 }
 
 impl Key<'_> {
-    fn len(self) -> usize {
-        self.prefix.len() + self.rest.len()
-    }
-
-    fn is(self, written: &[u8]) -> bool {
-        written.len() == self.len()
-            && written.ends_with(self.rest.as_bytes())
-            && written.starts_with(self.prefix.as_bytes())
-    }
-
     /// A number that equal keys share, and hardly any others: of the length and of bytes near the end, where keys
     /// differ.
     fn fingerprint(self) -> u32 {
@@ -231,21 +181,6 @@ impl Key<'_> {
             byte.copied().unwrap_or_default()
         };
         u32::from_le_bytes([self.len() as u8, from_end(0), from_end(2), from_end(5)])
-    }
-}
-
-impl<'a> From<&'a str> for Key<'a> {
-    fn from(key: &'a str) -> Self {
-        Self {
-            prefix: "",
-            rest: key,
-        }
-    }
-}
-
-impl<'a> From<(&'a str, &'a str)> for Key<'a> {
-    fn from((prefix, rest): (&'a str, &'a str)) -> Self {
-        Self { prefix, rest }
     }
 }
 

@@ -4,31 +4,15 @@
 //!
 //! Source: open-telemetry/opentelemetry-proto v1, `trace.proto`.
 
-use super::attributes::{Attributes, Limits};
+use super::attributes::Attributes;
 use super::protobuf::{self, Number};
 use crate::clock::UnixNanos;
+use crate::dialect::{self, Dialect, Status};
 use crate::export::Batch;
-use crate::model::{Lane, Level, Link, Observation, SpanKind};
-
-/// What a destination wants to be told, and in which words.
-pub(crate) trait Dialect {
-    /// Name and version of the instrumentation scope.
-    fn scope(&self) -> (&str, &str);
-
-    /// The attributes of the process.
-    fn resource(&self, attributes: &mut Attributes<'_>);
-
-    /// How much of a span, or of an event of it, is written.
-    fn limits(&self) -> Limits {
-        Limits::default()
-    }
-
-    /// What a span has beside its ids, name, kind, times and status, which are the same in every dialect.
-    fn span(&self, observation: &Observation, lane: Lane, span: &mut Span<'_>);
-}
+use crate::model::{Lane, Link, Observation, SpanKind};
 
 /// Appends the export request of a batch.
-pub(crate) fn encode(batch: &Batch, dialect: &dyn Dialect, out: &mut Vec<u8>) {
+pub(crate) fn encode(batch: &Batch, dialect: &impl Dialect, out: &mut Vec<u8>) {
     protobuf::nested(out, field::RESOURCE_SPANS, |out| {
         protobuf::nested(out, field::RESOURCE, |out| {
             dialect.resource(&mut Attributes::new(out, field::RESOURCE_ATTRIBUTES));
@@ -52,19 +36,19 @@ pub(crate) fn encode(batch: &Batch, dialect: &dyn Dialect, out: &mut Vec<u8>) {
     });
 }
 
-/// A span that is being written: what a dialect adds to it.
-pub(crate) struct Span<'a> {
+/// A span that is being written.
+struct Span<'a> {
     attributes: Attributes<'a>,
 }
 
-impl<'a> Span<'a> {
-    /// Its attributes, to be added to at any time.
-    pub(crate) fn attributes(&mut self) -> &mut Attributes<'a> {
+impl dialect::Span for Span<'_> {
+    type Event<'a> = Attributes<'a>;
+
+    fn attributes(&mut self) -> &mut impl dialect::Attributes {
         &mut self.attributes
     }
 
-    /// Adds an event with its attributes.
-    pub(crate) fn event(&mut self, time: UnixNanos, name: &str, fill: impl FnOnce(&mut Attributes<'_>)) {
+    fn event(&mut self, time: UnixNanos, name: &str, fill: impl FnOnce(&mut Attributes<'_>)) {
         let limits = self.attributes.limits();
         protobuf::nested(self.attributes.out, field::EVENTS, |out| {
             protobuf::fixed64(out, field::EVENT_TIME, time);
@@ -73,8 +57,7 @@ impl<'a> Span<'a> {
         });
     }
 
-    /// Adds a link to another span.
-    pub(crate) fn link(&mut self, link: &Link) {
+    fn link(&mut self, link: &Link) {
         let (trace, span) = (link.trace_id.to_bytes(), link.id.to_bytes());
         protobuf::nested(self.attributes.out, field::LINKS, |out| {
             protobuf::bytes(out, field::LINK_TRACE_ID, &trace);
@@ -82,8 +65,7 @@ impl<'a> Span<'a> {
         });
     }
 
-    /// Says how many attributes, events and links were not kept.
-    pub(crate) fn dropped(&mut self, observation: &Observation) {
+    fn dropped(&mut self, observation: &Observation) {
         let attributes = observation
             .dropped_fields()
             .saturating_add(self.attributes.dropped());
@@ -126,10 +108,10 @@ fn common(observation: &Observation, lane: Lane, out: &mut Vec<u8>) {
 const SAMPLED: u32 = 1;
 
 fn status(observation: &Observation, out: &mut Vec<u8>) {
-    let (code, message) = match observation.level() {
-        Level::Error => (2, observation.status_message().unwrap_or_default()),
-        _ if observation.status_ok() => (1, ""),
-        _ => return,
+    let (code, message) = match Status::of(observation) {
+        Status::Error(message) => (2, message),
+        Status::Ok => (1, ""),
+        Status::Unset => return,
     };
     protobuf::nested(out, field::STATUS, |out| {
         if !message.is_empty() {
@@ -197,7 +179,7 @@ mod tests {
 
     use super::*;
     use crate::id::{SpanId, TraceId};
-    use crate::model::ValueRef;
+    use crate::model::{Level, ValueRef};
     use crate::otlp::fixture::{Draft, request};
 
     /// A dialect that says what it is told.
@@ -207,15 +189,15 @@ mod tests {
     }
 
     impl Dialect for Scripted {
-        fn scope(&self) -> (&str, &str) {
+        fn scope(&self) -> (&'static str, &'static str) {
             ("scope", "1")
         }
 
-        fn resource(&self, attributes: &mut Attributes<'_>) {
+        fn resource(&self, attributes: &mut impl dialect::Attributes) {
             put(&self.resource, attributes);
         }
 
-        fn span(&self, observation: &Observation, _lane: Lane, span: &mut Span<'_>) {
+        fn span(&self, observation: &Observation, _lane: Lane, span: &mut impl dialect::Span) {
             let script = &self.spans[&observation.id()];
             put(&script.attributes, span.attributes());
             for (time, name, attributes) in &script.events {
@@ -228,7 +210,7 @@ mod tests {
         }
     }
 
-    fn put(script: &[(String, Any)], attributes: &mut Attributes<'_>) {
+    fn put(script: &[(String, Any)], attributes: &mut impl dialect::Attributes) {
         for (key, value) in script {
             let half = (0..=key.len() / 2)
                 .rev()
@@ -411,6 +393,7 @@ mod tests {
             };
             if !key.is_empty() && seen.insert(key.clone()) {
                 expected.push(KeyValue {
+                    key_strindex: 0,
                     key: key.clone(),
                     value: Some(AnyValue { value: Some(value) }),
                 });

@@ -2,31 +2,28 @@
 
 use std::fmt;
 
+use crate::dialect::Dialect;
 use crate::error::Error;
 use crate::export::{Batch, ExportFuture, Exporter};
-use crate::otlp::encode::{Dialect, encode};
+use crate::otlp::encode::encode;
 use crate::otlp::poster::Poster;
 use crate::otlp::settings::OtlpSettings;
 
 /// Sends batches by OTLP over HTTP, as protobuf.
-pub(crate) struct OtlpExporter {
+pub(crate) struct OtlpExporter<D> {
     name: String,
-    dialect: Box<dyn Dialect + Send>,
+    dialect: D,
     poster: Poster,
 }
 
-impl OtlpExporter {
+impl<D: Dialect> OtlpExporter<D> {
     /// An exporter called `otlp` that writes in this dialect.
-    pub(crate) fn new(settings: OtlpSettings, dialect: Box<dyn Dialect + Send>) -> Result<Self, Error> {
+    pub(crate) fn new(settings: OtlpSettings, dialect: D) -> Result<Self, Error> {
         Ok(Self::from_poster("otlp", settings.poster()?, dialect))
     }
 
     /// An exporter to a destination that speaks OTLP with headers, and perhaps a dialect, of its own.
-    pub(crate) fn from_poster(
-        name: impl Into<String>,
-        poster: Poster,
-        dialect: Box<dyn Dialect + Send>,
-    ) -> Self {
+    pub(crate) fn from_poster(name: impl Into<String>, poster: Poster, dialect: D) -> Self {
         Self {
             name: name.into(),
             dialect,
@@ -35,18 +32,18 @@ impl OtlpExporter {
     }
 }
 
-impl Exporter for OtlpExporter {
+impl<D: Dialect> Exporter for OtlpExporter<D> {
     fn name(&self) -> &str {
         &self.name
     }
 
     fn export<'a>(&'a mut self, batch: &'a Batch) -> ExportFuture<'a> {
         let Self { dialect, poster, .. } = self;
-        Box::pin(poster.post(batch.len(), move |out| encode(batch, &**dialect, out)))
+        Box::pin(poster.post(batch.len(), move |out| encode(batch, dialect, out)))
     }
 }
 
-impl fmt::Debug for OtlpExporter {
+impl<D> fmt::Debug for OtlpExporter<D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OtlpExporter")
             .field("name", &self.name)
@@ -58,8 +55,8 @@ impl fmt::Debug for OtlpExporter {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dialect::GenAiDialect;
     use crate::export::Exported;
-    use crate::otlp::dialect::GenAiDialect;
     use crate::otlp::poster::Compression;
     use crate::receiver::Receiver;
     use crate::testing::Capture;
@@ -71,7 +68,7 @@ mod tests {
             let mut settings = OtlpSettings::new(&format!("{}/v1/traces", receiver.url())).unwrap();
             settings.compression = compression;
             let dialect = GenAiDialect::new(Default::default(), false);
-            let mut exporter = OtlpExporter::new(settings, Box::new(dialect)).unwrap();
+            let mut exporter = OtlpExporter::new(settings, dialect).unwrap();
             assert_eq!(exporter.name(), "otlp");
             let capture = Capture::new();
             for name in ["one", "two"] {

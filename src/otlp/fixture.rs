@@ -7,7 +7,8 @@ use opentelemetry_proto::tonic::common::v1::{KeyValue, any_value};
 use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message as _;
 
-use super::encode::{Dialect, encode};
+use super::encode::encode;
+use crate::dialect::Dialect;
 use crate::export::Batch;
 use crate::field::{Meaning, Role, Trust, look_up};
 use crate::id::SpanId;
@@ -204,7 +205,7 @@ fn write(fields: &mut Fields, head: Head, value: ValueRef<'_>) {
 }
 
 /// The body that a dialect makes of observations, as lane 0 shows them.
-pub(crate) fn body(dialect: &dyn Dialect, observations: Vec<Observation>) -> Vec<u8> {
+pub(crate) fn body(dialect: &impl Dialect, observations: Vec<Observation>) -> Vec<u8> {
     let mut body = Vec::new();
     let batch = Batch::new(0, observations.into_iter().map(Arc::new).collect());
     encode(&batch, dialect, &mut body);
@@ -212,12 +213,12 @@ pub(crate) fn body(dialect: &dyn Dialect, observations: Vec<Observation>) -> Vec
 }
 
 /// The request that a dialect makes of observations, read back by OpenTelemetry's own types.
-pub(crate) fn request(dialect: &dyn Dialect, observations: Vec<Observation>) -> ExportTraceServiceRequest {
+pub(crate) fn request(dialect: &impl Dialect, observations: Vec<Observation>) -> ExportTraceServiceRequest {
     ExportTraceServiceRequest::decode(body(dialect, observations).as_slice()).unwrap()
 }
 
 /// The one span that a dialect makes of a draft.
-pub(crate) fn span(dialect: &dyn Dialect, draft: Draft) -> Span {
+pub(crate) fn span(dialect: &impl Dialect, draft: Draft) -> Span {
     let mut request = request(dialect, vec![draft.build()]);
     let mut spans = request.resource_spans.remove(0).scope_spans.remove(0).spans;
     assert_eq!(spans.len(), 1);

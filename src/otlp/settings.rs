@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
+use crate::dialect::Limits;
 use crate::env::{FromEnv, Reader, Variables, pairs};
 use crate::error::{Error, Kind};
 use crate::http::{Client, Endpoint, Tls};
-use crate::otlp::attributes::Limits;
 use crate::otlp::poster::{Compression, Poster};
 use crate::sample::SampleRate;
 

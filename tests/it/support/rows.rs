@@ -341,7 +341,9 @@ fn plain(value: &any_value::Value) -> Value {
             let read = |value: &AnyValue| value.value.as_ref().map_or(Value::Null, plain);
             list.values.iter().map(read).collect()
         }
-        any_value::Value::KvlistValue(_) | any_value::Value::BytesValue(_) => {
+        any_value::Value::KvlistValue(_)
+        | any_value::Value::BytesValue(_)
+        | any_value::Value::StringValueStrindex(_) => {
             panic!("stored as raw OTLP JSON: {value:?}")
         }
     }

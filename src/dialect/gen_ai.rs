@@ -10,8 +10,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::attributes::{Attributes, Limits};
-use super::encode::{Dialect, Span};
+use super::{Attributes, Dialect, Limits, Span};
 use crate::field::{Role, Trust, gen_ai, semantic_name};
 use crate::model::{
     Content, CostOrigin, EventHead, EventKind, Field, Kind, Lane, Level, Observation, Resource, ValueRef,
@@ -19,7 +18,7 @@ use crate::model::{
 };
 
 /// The length from which a value is content, in bytes.
-pub(crate) const CONTENT_BYTES: usize = 200;
+const CONTENT_BYTES: usize = 200;
 
 /// OTLP as OpenTelemetry's conventions have it.
 #[derive(Debug)]
@@ -42,7 +41,7 @@ impl GenAiDialect {
 }
 
 impl Dialect for GenAiDialect {
-    fn scope(&self) -> (&str, &str) {
+    fn scope(&self) -> (&'static str, &'static str) {
         ("tracing-llm", env!("CARGO_PKG_VERSION"))
     }
 
@@ -50,7 +49,7 @@ impl Dialect for GenAiDialect {
         self.limits
     }
 
-    fn resource(&self, attributes: &mut Attributes<'_>) {
+    fn resource(&self, attributes: &mut impl Attributes) {
         attributes.text("telemetry.sdk.name", "tracing-llm");
         attributes.text("telemetry.sdk.language", "rust");
         attributes.text("telemetry.sdk.version", env!("CARGO_PKG_VERSION"));
@@ -59,7 +58,7 @@ impl Dialect for GenAiDialect {
         }
     }
 
-    fn span(&self, observation: &Observation, lane: Lane, span: &mut Span<'_>) {
+    fn span(&self, observation: &Observation, lane: Lane, span: &mut impl Span) {
         let attributes = span.attributes();
         for (key, text) in [
             ("user.id", observation.user()),
@@ -95,7 +94,7 @@ impl Dialect for GenAiDialect {
 
 impl GenAiDialect {
     /// What was said of the whole trace through a handle: on its topmost span, under the names of the handle's methods.
-    fn trace(&self, observation: &Observation, attributes: &mut Attributes<'_>) {
+    fn trace(&self, observation: &Observation, attributes: &mut impl Attributes) {
         let trace = observation.trace();
         for (key, text) in [
             ("trace_name", &trace.name),
@@ -115,7 +114,7 @@ impl GenAiDialect {
         }
     }
 
-    fn fields(&self, observation: &Observation, attributes: &mut Attributes<'_>) {
+    fn fields(&self, observation: &Observation, attributes: &mut impl Attributes) {
         let mut named = Named::default();
         // Of one key the first stays.
         let (said, recorded) = (observation.fields(), observation.fields());
@@ -137,7 +136,7 @@ impl GenAiDialect {
     }
 
     /// What the status of OTLP cannot say: it knows failures only, and a call that was cancelled is none.
-    fn warning(&self, observation: &Observation, attributes: &mut Attributes<'_>) {
+    fn warning(&self, observation: &Observation, attributes: &mut impl Attributes) {
         if observation.level() == Level::Error {
             return;
         }
@@ -157,7 +156,7 @@ impl GenAiDialect {
         observation: &Observation,
         event: &EventHead,
         fields: impl Iterator<Item = Field<'a>>,
-        span: &mut Span<'_>,
+        span: &mut impl Span,
     ) {
         // Few events have more, and most have none but the message.
         let fields: SmallVec<[Field<'a>; 4]> = fields.collect();
@@ -194,7 +193,7 @@ impl GenAiDialect {
     }
 
     /// The fields of an event but the one that is said already.
-    fn event_fields(&self, fields: &[Field<'_>], said: &str, attributes: &mut Attributes<'_>) {
+    fn event_fields(&self, fields: &[Field<'_>], said: &str, attributes: &mut impl Attributes) {
         for field in fields {
             let kept = field.name != said && !is_langfuses(field.name);
             if kept && !self.is_withheld(field) {
@@ -212,7 +211,7 @@ impl GenAiDialect {
 
 /// A cost that a table of prices gave, under the name that the handle gives one: the conventions have none. A field of the
 /// program with this name stays.
-fn priced(observation: &Observation, attributes: &mut Attributes<'_>) {
+fn priced(observation: &Observation, attributes: &mut impl Attributes) {
     if observation.cost_origin() == CostOrigin::Given {
         return;
     }
@@ -295,7 +294,7 @@ impl<'a> Named<'a> {
         }
     }
 
-    fn write(&self, attributes: &mut Attributes<'_>) {
+    fn write(&self, attributes: &mut impl Attributes) {
         for (name, _, value) in &self.0 {
             attributes.put(*name, *value);
         }
@@ -303,7 +302,7 @@ impl<'a> Named<'a> {
 }
 
 /// What the observation knows and no field said under the conventions' name.
-fn implied(observation: &Observation, attributes: &mut Attributes<'_>) {
+fn implied(observation: &Observation, attributes: &mut impl Attributes) {
     if let Some(operation) = observation.kind().operation() {
         attributes.text("gen_ai.operation.name", operation);
     }
@@ -355,7 +354,7 @@ fn content_names(kind: Kind) -> (&'static str, &'static str) {
     }
 }
 
-fn content(name: &str, observation: &Observation, content: Content, attributes: &mut Attributes<'_>) {
+fn content(name: &str, observation: &Observation, content: Content, attributes: &mut impl Attributes) {
     match content {
         Content::None => {}
         Content::Arguments => attributes.text_with(name, |out| write_arguments(observation, out)),
