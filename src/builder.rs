@@ -1,5 +1,6 @@
 //! Wires the rooms together: destinations, the pipeline, the layer.
 
+mod choices;
 mod destination;
 mod init;
 mod manual;
@@ -276,6 +277,11 @@ impl Builder {
     pub fn on_diagnostic(mut self, say: impl Fn(&str) + Send + Sync + 'static) -> Self {
         self.diagnostics = Diagnostics::new(say);
         self
+    }
+
+    /// Whether the program names destinations that no variable can.
+    fn names_other_destinations(&self) -> bool {
+        !self.exporters.is_empty()
     }
 
     /// Builds the layer and starts the pipeline.

@@ -1,11 +1,14 @@
 //! The seam to a destination: one trait, what it is given, and what it can answer.
 
+mod view;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
+pub(crate) use self::view::View;
 use crate::model::{Lane, Observation, Shared};
 
 /// The future that an export is.

@@ -27,12 +27,11 @@ use tokio::sync::oneshot;
 use crate::clock::Clock;
 use crate::diag::Diagnostics;
 use crate::error::{Error, Kind};
-use crate::export::{Exporter, Scope};
+use crate::export::{Exporter, Scope, View};
 use crate::id::Ids;
 use crate::ledger::{Account, Ledger};
 use crate::model::Lanes;
 use crate::process::Prices;
-use crate::sample::SampleRate;
 use crate::sink::{self, Source};
 
 use self::backoff::Backoff;
@@ -90,9 +89,7 @@ pub(crate) struct LaneSpec {
     /// What sends.
     pub(crate) exporter: Box<dyn Exporter>,
     /// Which spans it is shown.
-    pub(crate) scope: Scope,
-    /// Of so many of all traces.
-    pub(crate) rate: SampleRate,
+    pub(crate) view: View,
     /// So many observations are a full batch, which is sent at once.
     pub(crate) batch: usize,
     /// And so many bytes.
@@ -120,7 +117,7 @@ pub(crate) fn start(
     };
     let accounts: Vec<_> = lanes
         .iter()
-        .map(|spec| (Account::new(spec.name.as_str()), (spec.scope, spec.rate)))
+        .map(|spec| (Account::new(spec.name.as_str()), spec.view.clone()))
         .collect();
     let queue = Queue::new(bounds, accounts, outbox.clone(), diagnostics.clone());
     let queue = Arc::new(queue);
@@ -303,8 +300,7 @@ impl LaneSpec {
         Self {
             name: exporter.name().to_owned(),
             exporter,
-            scope,
-            rate: SampleRate::ALL,
+            view: scope.into(),
             batch: Self::DEFAULT_BATCH,
             batch_bytes: Self::DEFAULT_BATCH_BYTES,
             interval: Self::DEFAULT_INTERVAL,

@@ -13,6 +13,9 @@ pub(crate) trait Sink: Send + Sync + 'static {
     /// Every lane there is.
     fn lanes(&self) -> Lanes;
 
+    /// Those that show observations, and no infrastructure.
+    fn observations(&self) -> Lanes;
+
     /// The lanes that show the spans of a callsite. Asked once per callsite, so it may be slow; `callsite.shown` is
     /// not filled yet.
     fn shown(&self, callsite: &Callsite) -> Lanes;

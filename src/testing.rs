@@ -346,6 +346,10 @@ impl Sink for Memory {
         [EVERYTHING, OBSERVATIONS].into_iter().collect()
     }
 
+    fn observations(&self) -> Lanes {
+        [OBSERVATIONS].into_iter().collect()
+    }
+
     fn shown(&self, callsite: &Callsite) -> Lanes {
         if callsite.hidden {
             [EVERYTHING].into_iter().collect()

@@ -24,9 +24,9 @@ const FLOORS: [(u8, &str); 6] = [
     // Seams: one trait, or one shared thing, each.
     (
         2,
-        "read sample process export sink ledger diag http describe above dialect",
+        "read process export sink ledger diag http describe above dialect",
     ),
-    (1, "model"),
+    (1, "model sample"),
     (0, "id clock error env debug_text field"),
 ];
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
+use crate::builder::choices::Choices;
 use crate::dialect::Limits;
 use crate::error::{Error, Kind};
 use crate::http::Tls;
@@ -36,6 +37,7 @@ pub struct Langfuse {
     flush_at: Option<usize>,
     flush_interval: Option<Duration>,
     ca_certificates: Option<Vec<u8>>,
+    pub(super) choices: Choices,
 }
 
 impl Langfuse {
@@ -53,6 +55,7 @@ impl Langfuse {
             flush_at: None,
             flush_interval: None,
             ca_certificates: None,
+            choices: Choices::default(),
         }
     }
 
@@ -115,6 +118,27 @@ impl Langfuse {
         self
     }
 
+    /// Its name in reports and in the ledger; `langfuse`, or `langfuse-2` for the second, when it is not set. Two destinations
+    /// cannot have one name.
+    #[must_use]
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.choices.name = Some(name.into());
+        self
+    }
+
+    /// Shows it fewer spans than it would be shown: those whose target and level the directives let pass, as those of
+    /// [`Targets`](tracing_subscriber::filter::Targets) do. `"my_app=info,my_app::search=off"` shows `my_app` and
+    /// nothing else; a level alone (`"info,hyper=off"`) is for all other targets. What begins below a span that is not
+    /// shown stands below the nearest that is.
+    ///
+    /// It decides which spans there are, not which events stand in them, and shows nothing below the builder's level.
+    /// Observations made by hand have the target `tracing_llm` and the level INFO.
+    #[must_use]
+    pub fn filter(mut self, directives: impl Into<String>) -> Self {
+        self.choices.filter = Some(directives.into());
+        self
+    }
+
     pub(super) fn settings(self) -> Result<LangfuseSettings, Error> {
         let credentials = Credentials::new(self.public_key, self.secret_key)?;
         let settings = LangfuseSettings::new(&self.base_url, credentials)?;
@@ -156,6 +180,7 @@ pub struct Otlp {
     sample_rate: Option<f64>,
     ca_certificates: Option<Vec<u8>>,
     identity: Option<(Vec<u8>, Vec<u8>)>,
+    pub(super) choices: Choices,
 }
 
 impl Otlp {
@@ -171,6 +196,7 @@ impl Otlp {
             sample_rate: None,
             ca_certificates: None,
             identity: None,
+            choices: Choices::default(),
         }
     }
 
@@ -231,6 +257,21 @@ impl Otlp {
     #[must_use]
     pub fn client_certificate(mut self, certificate: impl Into<Vec<u8>>, key: impl Into<Vec<u8>>) -> Self {
         self.identity = Some((certificate.into(), key.into()));
+        self
+    }
+
+    /// Its name in reports and in the ledger; `otlp`, or `otlp-2` for the second, when it is not set. Two destinations
+    /// cannot have one name.
+    #[must_use]
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.choices.name = Some(name.into());
+        self
+    }
+
+    /// Shows it fewer spans: see [`Langfuse::filter`].
+    #[must_use]
+    pub fn filter(mut self, directives: impl Into<String>) -> Self {
+        self.choices.filter = Some(directives.into());
         self
     }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::builder::Builder;
+use crate::builder::choices::{Choices, name_apart};
 use crate::console::ConsoleExporter;
 use crate::diag::Diagnostics;
 use crate::dialect::GenAiDialect;
@@ -16,10 +17,11 @@ use crate::langfuse::dialect::LangfuseDialect;
 use crate::langfuse::exporter::LangfuseExporter;
 use crate::model::{Resource, Value};
 use crate::otlp::exporter::OtlpExporter;
+use crate::otlp::settings::OtlpSettings;
 use crate::pipeline::{LaneSpec, Settings};
 use crate::sample::SampleRate;
 
-use self::wanted::{Asked, Wanted};
+use self::wanted::Wanted;
 
 /// Smaller than OpenTelemetry's: one span that Langfuse cannot convert costs its whole request.
 const LANGFUSE_BATCH: usize = 256;
@@ -49,7 +51,8 @@ pub(super) fn lanes(mut builder: Builder, settings: &mut Settings) -> Result<Vec
     let batching = wanted.batching;
     let resource = Arc::new(wanted.resource);
     let mut lanes = Lanes::of(wanted.rate);
-    for Asked { settings, variables } in wanted.langfuse {
+    for asked in wanted.langfuse {
+        let (settings, variables) = (asked.settings, asked.variables);
         let (environment, release) = (builder.environment.as_deref(), builder.release.as_deref());
         let dialect = LangfuseDialect::new(Arc::clone(&resource), environment, release);
         let dialect = dialect.guessed_usage(builder.guessed_usage);
@@ -61,40 +64,48 @@ pub(super) fn lanes(mut builder: Builder, settings: &mut Settings) -> Result<Vec
         let Some(exporter) = opened(exporter, variables, &builder.diagnostics)? else {
             continue;
         };
-        lanes.push(Box::new(exporter), Scope::Observations, |spec| {
+        lanes.push(Box::new(exporter), Scope::Observations, asked.choices, |spec| {
             spec.batch = LANGFUSE_BATCH;
             spec.timeout = timeout;
             batching.apply(spec);
             spec.batch = batch.unwrap_or(spec.batch);
             spec.batch_bytes = batch_bytes.unwrap_or(spec.batch_bytes);
             spec.interval = interval.unwrap_or(spec.interval);
-            spec.rate = rate;
-        });
+            spec.view.sample(rate);
+        })?;
     }
     let resource = Arc::new(with_release((*resource).clone(), builder.release));
-    for Asked { settings, variables } in wanted.otlp {
+    for asked in wanted.otlp {
+        let (settings, variables) = (asked.settings, asked.variables);
         let mut dialect = GenAiDialect::new(Arc::clone(&resource), wanted.capture_content);
         dialect.limits = settings.limits;
         let (timeout, rate) = (settings.timeout.saturating_add(GRACE), settings.rate);
-        let exporter = OtlpExporter::new(settings, dialect);
+        let exporter = otlp(settings, dialect);
         let Some(exporter) = opened(exporter, variables, &builder.diagnostics)? else {
             continue;
         };
-        lanes.push(Box::new(exporter), Scope::Everything, |spec| {
+        lanes.push(exporter, Scope::Everything, asked.choices, |spec| {
             spec.timeout = timeout;
             batching.apply(spec);
-            spec.rate = rate;
-        });
+            spec.view.sample(rate);
+        })?;
     }
     for (exporter, scope) in builder.exporters {
-        lanes.push(exporter, scope, |spec| batching.apply(spec));
+        lanes.push(exporter, scope, Choices::default(), |spec| batching.apply(spec))?;
     }
     if wanted.console {
-        lanes.push(Box::new(ConsoleExporter::stderr()), Scope::Observations, |spec| {
+        let exporter = Box::new(ConsoleExporter::stderr());
+        lanes.push(exporter, Scope::Observations, Choices::default(), |spec| {
             spec.interval = CONSOLE_INTERVAL;
-        });
+        })?;
     }
-    Ok(lanes.list)
+    name_apart(&mut lanes.list)?;
+    Ok(lanes.list.into_iter().map(|(spec, _)| spec).collect())
+}
+
+/// The exporter to an OTLP backend, by its protocol.
+fn otlp(settings: OtlpSettings, dialect: GenAiDialect) -> Result<Box<dyn Exporter>, Error> {
+    Ok(Box::new(OtlpExporter::new(settings, dialect)?))
 }
 
 /// The exporter, if it could be made. What the program itself asked for must work; what variables asked for is left out
@@ -124,7 +135,7 @@ fn with_release(mut resource: Resource, release: Option<String>) -> Resource {
 }
 
 struct Lanes {
-    list: Vec<LaneSpec>,
+    list: Vec<(LaneSpec, Choices)>,
     /// The share of all traces that any of them is sent.
     rate: SampleRate,
 }
@@ -137,24 +148,19 @@ impl Lanes {
         }
     }
 
-    fn push(&mut self, exporter: Box<dyn Exporter>, scope: Scope, adjust: impl FnOnce(&mut LaneSpec)) {
-        let name = self.name(exporter.name());
-        let mut spec = LaneSpec {
-            name,
-            ..LaneSpec::new(exporter, scope)
-        };
+    fn push(
+        &mut self,
+        exporter: Box<dyn Exporter>,
+        scope: Scope,
+        choices: Choices,
+        adjust: impl FnOnce(&mut LaneSpec),
+    ) -> Result<(), Error> {
+        let mut spec = LaneSpec::new(exporter, scope);
+        choices.apply(&mut spec)?;
         adjust(&mut spec);
-        spec.rate = spec.rate.min(self.rate);
-        self.list.push(spec);
-    }
-
-    /// The second of a kind is called `otlp-2`.
-    fn name(&self, kind: &str) -> String {
-        let of_a_kind = |spec: &&LaneSpec| spec.exporter.name() == kind;
-        match self.list.iter().filter(of_a_kind).count() {
-            0 => kind.to_owned(),
-            others => format!("{kind}-{}", others + 1),
-        }
+        spec.view.sample(self.rate);
+        self.list.push((spec, choices));
+        Ok(())
     }
 }
 

@@ -100,6 +100,9 @@ fn describe(metadata: &'static Metadata<'static>, plain: bool, sink: &dyn Sink) 
         returns: AtomicBool::new(false),
     };
     callsite.shown = sink.shown(&callsite);
+    // What filters keep from every lane of observations is none, whatever its shape: it names no trace.
+    let observations = sink.observations();
+    callsite.hidden |= !observations.is_empty() && callsite.shown.intersection(observations).is_empty();
     callsite
 }
 

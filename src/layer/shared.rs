@@ -42,12 +42,8 @@ impl Core {
             error_events,
         } = settings;
         let ground = Ground::new(source);
-        let infrastructure = Callsite {
-            hidden: true,
-            ..Callsite::default()
-        };
         Self {
-            observation_lanes: ground.lanes.without(ground.sink().shown(&infrastructure)),
+            observation_lanes: ground.sink().observations(),
             diagnostics,
             severity: roles::severity(level),
             plain_names,

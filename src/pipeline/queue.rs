@@ -13,13 +13,12 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::diag::Diagnostics;
-use crate::export::Scope;
+use crate::export::View;
 use crate::id::TraceId;
 use crate::ledger::{Account, Ledger, Loss, Posting};
 use crate::model::{Callsite, Fields, Lane as Number, Lanes, Recorded};
 use crate::pipeline::message::Message;
 use crate::process::Findings;
-use crate::sample::SampleRate;
 use crate::sink::Sink;
 
 use self::showing::Showing;
@@ -89,11 +88,11 @@ impl Queue {
     /// A queue with a lane for each account.
     pub(crate) fn new(
         bounds: Bounds,
-        lanes: impl IntoIterator<Item = (Account, (Scope, SampleRate))>,
+        lanes: impl IntoIterator<Item = (Account, View)>,
         worker: UnboundedSender<Message>,
         diagnostics: Diagnostics,
     ) -> Self {
-        let (accounts, showing) = lanes.into_iter().unzip();
+        let (accounts, views) = lanes.into_iter().unzip();
         let state = State {
             waiting: VecDeque::new(),
             kept: Kept::default(),
@@ -115,7 +114,7 @@ impl Queue {
             said_too_large: AtomicBool::new(false),
             flushed: AtomicBool::new(false),
             spares: Spares::default(),
-            showing: Showing::new(showing),
+            showing: Showing::new(views),
             worker,
             diagnostics,
         }
@@ -250,6 +249,10 @@ impl Sink for Queue {
         self.showing.all()
     }
 
+    fn observations(&self) -> Lanes {
+        self.showing.observations()
+    }
+
     fn shown(&self, callsite: &Callsite) -> Lanes {
         self.showing.of_callsite(callsite)
     }
@@ -376,6 +379,7 @@ mod tests {
 
     use super::spares::BUFFER_KEPT;
     use super::*;
+    use crate::export::Scope;
     use crate::model::Head;
 
     fn queue(bounds: Bounds) -> (Queue, UnboundedReceiver<Message>, Arc<Mutex<Vec<String>>>) {
@@ -384,8 +388,8 @@ mod tests {
         let said = lines.clone();
         let diagnostics = Diagnostics::new(move |line| said.lock().unwrap().push(line.to_owned()));
         let lanes = [
-            (Account::new("otlp"), (Scope::Everything, SampleRate::ALL)),
-            (Account::new("langfuse"), (Scope::Observations, SampleRate::ALL)),
+            (Account::new("otlp"), Scope::Everything.into()),
+            (Account::new("langfuse"), Scope::Observations.into()),
         ];
         (Queue::new(bounds, lanes, sender, diagnostics), receiver, lines)
     }

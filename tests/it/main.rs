@@ -11,6 +11,7 @@ mod app_plain;
 mod content;
 mod contract;
 mod delivery;
+mod destinations;
 mod ends;
 mod exits;
 mod golden;

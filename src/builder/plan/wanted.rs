@@ -1,6 +1,7 @@
 //! What a program names and what the variables ask for, put together.
 
 use crate::builder::Builder;
+use crate::builder::choices::Choices;
 use crate::env::{FromEnv, Reader, Variables};
 use crate::error::Error;
 use crate::http::Endpoint;
@@ -14,13 +15,15 @@ use crate::sample::SampleRate;
 /// A destination, and the variables that ask for it; none where the program does.
 pub(super) struct Asked<T> {
     pub(super) settings: T,
+    pub(super) choices: Choices,
     pub(super) variables: Option<&'static str>,
 }
 
 impl<T> Asked<T> {
-    fn by_hand(settings: Result<T, Error>) -> Result<Self, Error> {
+    fn by_hand(choices: Choices, settings: Result<T, Error>) -> Result<Self, Error> {
         Ok(Self {
             settings: settings?,
+            choices,
             variables: None,
         })
     }
@@ -28,6 +31,7 @@ impl<T> Asked<T> {
     fn by_variables(settings: T, variables: &'static str) -> Self {
         Self {
             settings,
+            choices: Choices::default(),
             variables: Some(variables),
         }
     }
@@ -51,16 +55,18 @@ pub(super) struct Wanted {
 
 impl Wanted {
     pub(super) fn by_hand(builder: &mut Builder) -> Result<Self, Error> {
-        let langfuse = builder.langfuse.drain(..).map(crate::builder::Langfuse::settings);
-        let otlp = builder.otlp.drain(..).map(crate::builder::Otlp::settings);
+        let langfuse = builder.langfuse.drain(..);
+        let langfuse = langfuse.map(|one| Asked::by_hand(one.choices.clone(), one.settings()));
+        let otlp = builder.otlp.drain(..);
+        let otlp = otlp.map(|one| Asked::by_hand(one.choices.clone(), one.settings()));
         let mut resource = Resource::default();
         builder
             .resource
             .drain(..)
             .for_each(|(key, value)| resource.set(key, value));
         Ok(Self {
-            langfuse: langfuse.map(Asked::by_hand).collect::<Result<_, _>>()?,
-            otlp: otlp.map(Asked::by_hand).collect::<Result<_, _>>()?,
+            langfuse: langfuse.collect::<Result<_, _>>()?,
+            otlp: otlp.collect::<Result<_, _>>()?,
             console: builder.console,
             disabled: false,
             resource,
@@ -101,7 +107,8 @@ impl Wanted {
         let resource = take(Resource::from_env(variables), &mut messages);
         self.describe(resource, builder);
         self.switch(take(Switches::from_env(variables), &mut messages), builder);
-        let nothing_opens = self.langfuse.is_empty() && self.otlp.is_empty() && builder.exporters.is_empty();
+        let nothing_opens =
+            self.langfuse.is_empty() && self.otlp.is_empty() && !builder.names_other_destinations();
         let asked_for_none = variables.get("OTEL_TRACES_EXPORTER").is_some();
         self.console |= destinations.console || (nothing_opens && !asked_for_none);
         messages

@@ -15,7 +15,6 @@ use crate::model::{Lanes, Observation, Recorded};
 use crate::pipeline::queue::{Bounds, Queue};
 use crate::process::Findings;
 use crate::read::Reader;
-use crate::sample::SampleRate;
 use crate::sink::Sink as _;
 
 /// One thing that happens.
@@ -87,8 +86,8 @@ impl House {
             count: Some(20),
         };
         let accounts = [
-            (Account::new("0"), (Scope::Everything, SampleRate::ALL)),
-            (Account::new("1"), (Scope::Everything, SampleRate::ALL)),
+            (Account::new("0"), Scope::Everything.into()),
+            (Account::new("1"), Scope::Everything.into()),
         ];
         let (sender, _) = unbounded_channel();
         Self {

@@ -2,41 +2,44 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::export::Scope;
+use crate::export::View;
 use crate::id::TraceId;
 use crate::model::{Callsite, Lanes};
-use crate::sample::SampleRate;
 
 /// What each lane shows, in the order of their numbers.
 pub(super) struct Showing {
-    lanes: Vec<(Scope, SampleRate)>,
-    /// How many traces some lane does not show because of its rate.
+    views: Vec<View>,
+    /// How many traces some lane does not show because of its share.
     sampled_out: AtomicU64,
 }
 
 impl Showing {
-    pub(super) fn new(lanes: Vec<(Scope, SampleRate)>) -> Self {
+    pub(super) fn new(views: Vec<View>) -> Self {
         Self {
-            lanes,
+            views,
             sampled_out: AtomicU64::new(0),
         }
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.lanes.is_empty()
+        self.views.is_empty()
     }
 
     pub(super) fn all(&self) -> Lanes {
-        self.those(|_, _| true)
+        self.those(|_| true)
+    }
+
+    pub(super) fn observations(&self) -> Lanes {
+        self.those(View::is_of_observations)
     }
 
     pub(super) fn of_callsite(&self, callsite: &Callsite) -> Lanes {
-        self.those(|scope, _| scope == Scope::Everything || !callsite.hidden)
+        self.those(|view| view.shows(callsite))
     }
 
     /// Those of a trace that begins.
     pub(super) fn of_trace(&self, trace: TraceId) -> Lanes {
-        let lanes = self.those(|_, rate| rate.keeps(trace));
+        let lanes = self.those(|view| view.keeps(trace));
         if lanes != self.all() {
             self.sampled_out.fetch_add(1, Ordering::Relaxed);
         }
@@ -47,10 +50,10 @@ impl Showing {
         self.sampled_out.load(Ordering::Relaxed)
     }
 
-    fn those(&self, show: impl Fn(Scope, SampleRate) -> bool) -> Lanes {
-        let lanes = (0..).zip(&self.lanes);
+    fn those(&self, suits: impl Fn(&View) -> bool) -> Lanes {
+        let lanes = (0..).zip(&self.views);
         lanes
-            .filter(|(_, (scope, rate))| show(*scope, *rate))
+            .filter(|(_, view)| suits(view))
             .map(|(lane, _)| lane)
             .collect()
     }
