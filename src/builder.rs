@@ -4,12 +4,16 @@ mod choices;
 mod destination;
 mod init;
 mod manual;
+#[cfg(feature = "opentelemetry")]
+mod opentelemetry;
 mod plan;
 
 use std::fmt;
 use std::time::Duration;
 
 pub use destination::{Langfuse, Otlp};
+#[cfg(feature = "opentelemetry")]
+pub use opentelemetry::OpenTelemetry;
 
 use crate::diag::Diagnostics;
 use crate::env::Variables;
@@ -67,6 +71,8 @@ pub struct Builder {
     otlp: Vec<Otlp>,
     console: bool,
     exporters: Vec<(Box<dyn Exporter>, Scope)>,
+    #[cfg(feature = "opentelemetry")]
+    opentelemetry: Vec<OpenTelemetry>,
     variables: Option<Variables>,
     resource: Vec<(String, Value)>,
     environment: Option<String>,
@@ -93,6 +99,8 @@ impl Builder {
             otlp: Vec::new(),
             console: false,
             exporters: Vec::new(),
+            #[cfg(feature = "opentelemetry")]
+            opentelemetry: Vec::new(),
             variables: None,
             resource: Vec::new(),
             environment: None,
@@ -147,6 +155,13 @@ impl Builder {
     /// after 5 s at the latest. An attempt that takes longer than 10 s is given up and made again.
     pub fn exporter(mut self, exporter: impl Exporter, scope: Scope) -> Self {
         self.exporters.push((Box::new(exporter), scope));
+        self
+    }
+
+    /// Sends through an exporter of OpenTelemetry's own SDK.
+    #[cfg(feature = "opentelemetry")]
+    pub fn opentelemetry(mut self, destination: OpenTelemetry) -> Self {
+        self.opentelemetry.push(destination);
         self
     }
 
@@ -281,6 +296,10 @@ impl Builder {
 
     /// Whether the program names destinations that no variable can.
     fn names_other_destinations(&self) -> bool {
+        #[cfg(feature = "opentelemetry")]
+        if !self.opentelemetry.is_empty() {
+            return true;
+        }
         !self.exporters.is_empty()
     }
 

@@ -1,5 +1,8 @@
 //! W3C-compatible ids: 128 bits for a trace, 64 for a span, never zero.
 
+#[cfg(feature = "opentelemetry")]
+mod opentelemetry;
+
 use std::cell::Cell;
 use std::fmt;
 use std::str::FromStr;

@@ -26,6 +26,8 @@ mod layer;
 mod ledger;
 pub mod manual;
 mod model;
+#[cfg(feature = "opentelemetry")]
+mod opentelemetry;
 mod otlp;
 mod pipeline;
 mod process;
@@ -36,6 +38,8 @@ mod signal;
 mod sink;
 pub mod testing;
 
+#[cfg(feature = "opentelemetry")]
+pub use builder::OpenTelemetry;
 pub use builder::{Builder, Langfuse, Otlp, builder, init, layer};
 pub use error::Error;
 pub use id::{ParseIdError, SpanId, TraceId};

@@ -169,7 +169,7 @@ impl fmt::Debug for Langfuse {
     }
 }
 
-/// An OTLP endpoint over HTTP/protobuf.
+/// An OTLP endpoint: over HTTP/protobuf, or over gRPC.
 #[derive(Clone)]
 pub struct Otlp {
     endpoint: String,
@@ -180,6 +180,8 @@ pub struct Otlp {
     sample_rate: Option<f64>,
     ca_certificates: Option<Vec<u8>>,
     identity: Option<(Vec<u8>, Vec<u8>)>,
+    #[cfg(feature = "grpc")]
+    grpc: bool,
     pub(super) choices: Choices,
 }
 
@@ -196,7 +198,21 @@ impl Otlp {
             sample_rate: None,
             ca_certificates: None,
             identity: None,
+            #[cfg(feature = "grpc")]
+            grpc: false,
             choices: Choices::default(),
+        }
+    }
+
+    /// An endpoint that speaks gRPC, without a path, usually `…:4317`: feature `grpc`. The exporter of
+    /// `opentelemetry-otlp` sends. It compresses nothing, so [`gzip`](Self::gzip) is an error; and of a partial success it
+    /// does not tell, so what that refused counts as sent.
+    #[cfg(feature = "grpc")]
+    #[must_use]
+    pub fn grpc(endpoint: impl Into<String>) -> Self {
+        Self {
+            grpc: true,
+            ..Self::new(endpoint)
         }
     }
 
@@ -286,6 +302,15 @@ impl Otlp {
             identity: self.identity,
         };
         settings.compression = compression(self.gzip);
+        #[cfg(feature = "grpc")]
+        if self.grpc {
+            if self.gzip {
+                return Err(invalid(
+                    "gzip over gRPC is not done: leave it out, or send over HTTP",
+                ));
+            }
+            settings.grpc = true;
+        }
         Ok(settings)
     }
 }

@@ -30,6 +30,10 @@ const GRACE: Duration = Duration::from_secs(1);
 /// A tree is shown soon after its trace ended.
 const CONSOLE_INTERVAL: Duration = Duration::from_millis(200);
 
+/// OpenTelemetry's own limit for an export with all its attempts.
+#[cfg(feature = "opentelemetry")]
+const SDK_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// The lanes of a builder, in the order Langfuse, OTLP, the program's own, console; what the variables say of the whole
 /// pipeline goes into its settings.
 pub(super) fn lanes(mut builder: Builder, settings: &mut Settings) -> Result<Vec<LaneSpec>, Error> {
@@ -90,6 +94,15 @@ pub(super) fn lanes(mut builder: Builder, settings: &mut Settings) -> Result<Vec
             spec.view.sample(rate);
         })?;
     }
+    #[cfg(feature = "opentelemetry")]
+    for destination in builder.opentelemetry {
+        let dialect = GenAiDialect::new(Arc::clone(&resource), wanted.capture_content);
+        let exporter = (destination.open)(dialect);
+        lanes.push(exporter, Scope::Everything, destination.choices, |spec| {
+            spec.timeout = SDK_TIMEOUT;
+            batching.apply(spec);
+        })?;
+    }
     for (exporter, scope) in builder.exporters {
         lanes.push(exporter, scope, Choices::default(), |spec| batching.apply(spec))?;
     }
@@ -105,6 +118,17 @@ pub(super) fn lanes(mut builder: Builder, settings: &mut Settings) -> Result<Vec
 
 /// The exporter to an OTLP backend, by its protocol.
 fn otlp(settings: OtlpSettings, dialect: GenAiDialect) -> Result<Box<dyn Exporter>, Error> {
+    #[cfg(feature = "grpc")]
+    if settings.grpc {
+        use crate::opentelemetry::{exporter::SdkExporter, grpc};
+        let exporter = grpc::GrpcExporter::new(
+            settings.endpoint,
+            settings.headers,
+            settings.timeout,
+            settings.tls,
+        );
+        return Ok(Box::new(SdkExporter::new("otlp", exporter, dialect, grpc::judge)));
+    }
     Ok(Box::new(OtlpExporter::new(settings, dialect)?))
 }
 

@@ -16,6 +16,9 @@ use crate::sample::SampleRate;
 pub(crate) struct OtlpSettings {
     /// With the path of the traces.
     pub(crate) endpoint: Endpoint,
+    /// Spoken to over gRPC.
+    #[cfg(feature = "grpc")]
+    pub(crate) grpc: bool,
     /// Sent with every request; never shown.
     pub(crate) headers: HeaderMap,
     /// How long a request may take.
@@ -75,6 +78,8 @@ impl OtlpSettings {
     fn to(endpoint: Endpoint) -> Self {
         Self {
             endpoint,
+            #[cfg(feature = "grpc")]
+            grpc: false,
             headers: HeaderMap::new(),
             timeout: Self::DEFAULT_TIMEOUT,
             compression: Compression::None,
@@ -167,16 +172,18 @@ fn is_disabled(reader: &mut Reader<'_>) -> bool {
 }
 
 fn settings(reader: &mut Reader<'_>) -> Option<OtlpSettings> {
-    if !is_http_protobuf(reader) {
-        return None;
+    let grpc = is_grpc(reader)?;
+    let mut settings = OtlpSettings::to(endpoint(reader, grpc)?);
+    #[cfg(feature = "grpc")]
+    {
+        settings.grpc = grpc;
     }
-    let mut settings = OtlpSettings::to(endpoint(reader)?);
     settings.headers = headers(reader);
     let default = OtlpSettings::DEFAULT_TIMEOUT.as_millis().to_string();
     if let Some(timeout) = reader.millis(&TIMEOUT, 1, &default) {
         settings.timeout = timeout;
     }
-    settings.compression = compression(reader);
+    settings.compression = compression(reader, grpc);
     settings.tls = tls(reader)?;
     settings.limits = Limits {
         count: reader.number(&COUNT_LIMIT, 0, "no limit"),
@@ -185,12 +192,14 @@ fn settings(reader: &mut Reader<'_>) -> Option<OtlpSettings> {
     Some(settings)
 }
 
-fn is_http_protobuf(reader: &mut Reader<'_>) -> bool {
+/// Whether it is gRPC, or HTTP; nothing where it is neither.
+fn is_grpc(reader: &mut Reader<'_>) -> Option<bool> {
     let Some((name, value)) = reader.first(&PROTOCOL) else {
-        return true;
+        return Some(false);
     };
     let (speaks, message) = match value.to_ascii_lowercase().as_str() {
-        "http/protobuf" => return true,
+        "http/protobuf" => return Some(false),
+        "grpc" if cfg!(feature = "grpc") => return Some(true),
         "grpc" => (
             false,
             "is grpc, which needs the feature `grpc` of tracing-llm: no traces go to OTLP",
@@ -205,15 +214,20 @@ fn is_http_protobuf(reader: &mut Reader<'_>) -> bool {
         ),
     };
     reader.say(format!("{name} {message}"));
-    speaks
+    speaks.then_some(false)
 }
 
-/// The one for traces is used as it is; the general one is the base of all signals.
-fn endpoint(reader: &mut Reader<'_>) -> Option<Endpoint> {
+/// The one for traces is used as it is; the general one is the base of all signals, and over gRPC their endpoint.
+fn endpoint(reader: &mut Reader<'_>, grpc: bool) -> Option<Endpoint> {
     let found = reader.first(&ENDPOINTS);
-    let (name, text) = found.unwrap_or((TRACES_ENDPOINT, OtlpSettings::DEFAULT_ENDPOINT.to_owned()));
+    let default = if grpc {
+        "http://localhost:4317"
+    } else {
+        OtlpSettings::DEFAULT_ENDPOINT
+    };
+    let (name, text) = found.unwrap_or((TRACES_ENDPOINT, default.to_owned()));
     match Endpoint::parse(&text) {
-        Ok(base) if name == ENDPOINT => Some(base.join("v1/traces")),
+        Ok(base) if name == ENDPOINT && !grpc => Some(base.join("v1/traces")),
         Ok(endpoint) => Some(endpoint),
         Err(reason) => {
             reader.say(format!("{name} {reason}: {NO_TRACES}"));
@@ -286,10 +300,16 @@ fn file(reader: &mut Reader<'_>, names: &[&str]) -> Option<Option<Vec<u8>>> {
     read.ok().map(Some)
 }
 
-fn compression(reader: &mut Reader<'_>) -> Compression {
+fn compression(reader: &mut Reader<'_>, grpc: bool) -> Compression {
     let Some((name, value)) = reader.first(&COMPRESSION) else {
         return Compression::None;
     };
+    if grpc && Compression::parse(&value) == Some(Compression::Gzip) {
+        reader.say(format!(
+            "{name} is gzip, which is not done over gRPC: none is used"
+        ));
+        return Compression::None;
+    }
     Compression::parse(&value).unwrap_or_else(|| {
         reader.say(format!("{name} is neither gzip nor none: none is used"));
         Compression::None
@@ -303,9 +323,47 @@ mod tests {
     type Pairs<'a> = &'a [(&'a str, &'a str)];
     type Lines<'a> = &'a [&'a str];
 
+    #[cfg(feature = "grpc")]
+    #[test]
+    fn over_grpc_an_endpoint_has_no_path() {
+        let table: [(Pairs<'_>, Option<&str>, Lines<'_>); 4] = [
+            (&[], Some("http://localhost:4317/ [] 10s None"), &[]),
+            (
+                &[
+                    (ENDPOINT, "https://jaeger:4317"),
+                    (HEADERS[1], "a=1"),
+                    (TIMEOUT[1], "2500"),
+                ],
+                Some("https://jaeger:4317/ [a=1] 2.5s None"),
+                &[],
+            ),
+            (
+                &[(COMPRESSION[1], "gzip")],
+                Some("http://localhost:4317/ [] 10s None"),
+                &["OTEL_EXPORTER_OTLP_COMPRESSION is gzip, which is not done over gRPC: none is used"],
+            ),
+            (
+                &[(ENDPOINT, "jaeger:4317")],
+                None,
+                &["OTEL_EXPORTER_OTLP_ENDPOINT has no http:// or https:// in front: no traces go to OTLP"],
+            ),
+        ];
+        for (variables, settings, messages) in table {
+            let variables = [variables, &[(PROTOCOL[1], "GRPC")]].concat();
+            let read = OtlpSettings::from_env(&Variables::from_pairs(variables.iter().copied()));
+            assert_eq!(
+                read.settings.as_ref().map(shown).as_deref(),
+                settings,
+                "{variables:?}"
+            );
+            assert!(read.settings.is_none_or(|settings| settings.grpc));
+            assert_eq!(read.messages, messages, "{variables:?}");
+        }
+    }
+
     #[test]
     fn variables_become_settings_or_one_line_each() {
-        let table: [(Pairs<'_>, Option<&str>, Lines<'_>); 20] = [
+        let table: &[(Pairs<'_>, Option<&str>, Lines<'_>)] = &[
             (&[], Some("http://localhost:4318/v1/traces [] 10s None"), &[]),
             (
                 &[(ENDPOINT, "http://jaeger:4318")],
@@ -349,6 +407,7 @@ mod tests {
                 None,
                 &["OTEL_EXPORTER_OTLP_ENDPOINT is not a URL: no traces go to OTLP"],
             ),
+            #[cfg(not(feature = "grpc"))]
             (
                 &[(PROTOCOL[1], "grpc"), (ENDPOINT, "bad"), (TIMEOUT[1], "bad")],
                 None,
@@ -421,10 +480,10 @@ mod tests {
             let read = OtlpSettings::from_env(&Variables::from_pairs(variables.iter().copied()));
             assert_eq!(
                 read.settings.as_ref().map(shown).as_deref(),
-                settings,
+                *settings,
                 "{variables:?}"
             );
-            assert_eq!(read.messages, messages, "{variables:?}");
+            assert_eq!(read.messages, *messages, "{variables:?}");
         }
     }
 

@@ -96,10 +96,10 @@ async fn generate(model: &str, prompt: &str) -> String {
 }
 
 /// Runs the agent and answers the id of its trace.
-fn run_it(langfuse: &Receiver, otlp: String) -> (Guard, String) {
+fn run_it(langfuse: &Receiver, otlp: Otlp) -> (Guard, String) {
     let (layer, llm) = tracing_llm::builder()
         .langfuse(Langfuse::new(Receiver::PUBLIC_KEY, Receiver::SECRET_KEY).base_url(langfuse.url()))
-        .otlp_to(Otlp::new(otlp))
+        .otlp_to(otlp)
         .service_name("support")
         .environment("Prod")
         .capture_content(true)
@@ -120,11 +120,26 @@ fn run_it(langfuse: &Receiver, otlp: String) -> (Guard, String) {
     (llm, trace_id.to_string())
 }
 
+fn over_http(endpoint: &str) -> Otlp {
+    Otlp::new(format!("{endpoint}/v1/traces"))
+}
+
 #[test]
 fn jaeger_gives_every_span_back_with_its_types() {
     let Some(jaeger) = Jaeger::get() else { return };
+    assert_in_jaeger(jaeger, over_http(&jaeger.otlp_http()));
+}
+
+#[cfg(feature = "grpc")]
+#[test]
+fn over_grpc_jaeger_gives_the_same_spans_back() {
+    let Some(jaeger) = Jaeger::get() else { return };
+    assert_in_jaeger(jaeger, Otlp::grpc(jaeger.otlp_grpc()));
+}
+
+fn assert_in_jaeger(jaeger: &Jaeger, otlp: Otlp) {
     let langfuse = Receiver::langfuse();
-    let (_llm, trace_id) = run_it(&langfuse, format!("{}/v1/traces", jaeger.otlp_http()));
+    let (_llm, trace_id) = run_it(&langfuse, otlp);
     let tree = jaeger::tree(&jaeger::spans(&jaeger.trace(&trace_id, 7)));
     // The one attribute that is a time.
     let is_wait = |line: &&str| line.contains("gen_ai.response.time_to_first_chunk");
@@ -207,7 +222,7 @@ POST /ask (internal)
 #[test]
 fn langfuse_stores_every_row_with_its_facts() {
     let (langfuse, otlp) = (Receiver::langfuse(), Receiver::otlp());
-    let (_llm, trace_id) = run_it(&langfuse, format!("{}/v1/traces", otlp.url()));
+    let (_llm, trace_id) = run_it(&langfuse, over_http(&otlp.url()));
     let mut stored = rows::of_requests(&langfuse.requests());
     stored.retain(|row| row.trace_id == trace_id);
     assert_eq!(format!("\n{}", rows::tree(&stored)), IN_LANGFUSE);
@@ -240,7 +255,7 @@ fn langfuse_stores_every_row_with_its_facts() {
 #[test]
 fn no_wire_carries_the_secret() {
     let (langfuse, otlp) = (Receiver::langfuse(), Receiver::otlp());
-    let _llm = run_it(&langfuse, format!("{}/v1/traces", otlp.url()));
+    let _llm = run_it(&langfuse, over_http(&otlp.url()));
     for request in langfuse.requests().iter().chain(&otlp.requests()) {
         assert!(!request.body.windows(9).any(|bytes| bytes == b"sk-secret"));
         assert!(request.body.windows(10).any(|bytes| bytes == b"[redacted]"));

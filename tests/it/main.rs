@@ -15,6 +15,8 @@ mod destinations;
 mod ends;
 mod exits;
 mod golden;
+#[cfg(feature = "grpc")]
+mod grpc;
 mod jaeger_harness;
 mod kit;
 mod manual;
@@ -25,6 +27,8 @@ mod prices;
 mod receiver;
 mod runtimes;
 mod sampling;
+#[cfg(feature = "opentelemetry")]
+mod sdk_exporter;
 mod setup;
 #[cfg(all(unix, feature = "signal"))]
 mod signals;

@@ -117,6 +117,7 @@ fn what_cannot_be_is_said_in_one_line_and_the_host_goes_on() {
             "console 1 sent",
             &["LANGFUSE_SECRET_KEY is not set, LANGFUSE_PUBLIC_KEY is: no traces go to Langfuse"],
         ),
+        #[cfg(not(feature = "grpc"))]
         (
             vec![
                 ("LANGFUSE_PUBLIC_KEY", keys[1].1),

@@ -3,6 +3,8 @@
 pub(crate) mod alone;
 pub(crate) mod child;
 pub(crate) mod facts;
+#[cfg(feature = "grpc")]
+pub(crate) mod grpc;
 pub(crate) mod jaeger;
 pub(crate) mod lines;
 pub(crate) mod receiver;
