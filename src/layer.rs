@@ -55,7 +55,9 @@ pub(crate) struct Settings {
 /// [`Guard`](crate::Guard) that ends its pipeline. Add it plain, never under `with_filter`: a per-layer filter can make
 /// spans vanish ([tokio-rs/tracing#2519](https://github.com/tokio-rs/tracing/issues/2519)); what it records is decided
 /// inside. It never turns anything off for the layers beside it. An unfiltered layer, such as `fmt` without a filter,
-/// belongs *before* it (`registry().with(fmt).with(ours)`), so that this layer's level is not taken for the other's.
+/// belongs *before* it (`registry().with(fmt).with(ours)`), so that this layer's level is not taken for the other's. In a
+/// chain (`fmt.and_then(ours)`) the levels of only one of the two would count
+/// ([tokio-rs/tracing#2352](https://github.com/tokio-rs/tracing/issues/2352)): add each by `with`.
 ///
 /// # Infrastructure
 ///

@@ -134,6 +134,28 @@ fn an_exporter_may_flush_shut_down_and_make_spans() {
 }
 
 #[test]
+fn a_span_may_close_under_a_lock_that_the_exporter_waits_for() {
+    let names = Names::default();
+    let lock = Arc::new(Mutex::new(()));
+    let wanted = Arc::clone(&lock);
+    let exporter = names.and(move || drop(wanted.lock().unwrap()));
+    let builder = tracing_llm::builder()
+        .exporter(exporter, Scope::Everything)
+        .immediate(true);
+    let (subscriber, llm) = started(builder);
+    dispatcher::with_default(&subscriber, || {
+        let held = lock.lock().unwrap();
+        for _ in 0..100 {
+            info_span!("closes").in_scope(|| drop(info_span!("inner")));
+        }
+        assert_eq!(names.all(), [""; 0]);
+        drop(held);
+    });
+    let report = llm.flush_blocking(60 * SECOND);
+    assert_eq!(report.to_string(), "takes 200 sent · 0 lost");
+}
+
+#[test]
 fn guards_may_go_in_any_order() {
     for order in 0..6 {
         let (one, two) = (Names::default(), Names::default());

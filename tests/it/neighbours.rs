@@ -1,7 +1,53 @@
 //! The layer among other layers, and among code that does not behave.
+//!
+//! What is known to go wrong with layers, and the test that shows it does not here (`path::name`; a file of its own is
+//! `global_…`). Where `tracing` itself leaves no choice, the test shows what happens and the front page says it.
+//!
+//! | pitfall | test |
+//! | --- | --- |
+//! | **Lifecycle and order** | |
+//! | a parent closes after its children, so its end is not its close | `ends::a_child_that_outlives_the_last_exit_does_not_stretch_its_parent` |
+//! | work recorded after the last exit is cut off | `ends::what_is_recorded_after_the_last_exit_is_part_of_the_work` |
+//! | a close on any thread, of a parent or a child | `global_threads::a_span_may_close_on_another_thread`, `global_storm` |
+//! | a close while a panic unwinds, spans made then | `global_threads::a_span_may_close_while_a_panic_unwinds`, `outcome::work_done_while_unwinding_did_not_panic`, `misuse::a_flush_may_stand_inside_a_span_inside_a_drop_inside_a_panic` |
+//! | a close in the drop of a thread's local | `global_threads::a_span_that_dies_with_its_threads_locals_is_recorded` |
+//! | a close under a lock that the delivery wants, too | `misuse::a_span_may_close_under_a_lock_that_the_exporter_waits_for` |
+//! | a future that was given up looks like one that ended | `global_cancelled`, `outcome::an_observed_future_says_when_it_was_given_up` |
+//! | the registry uses ids again | `tree::the_registry_gives_ids_again_and_no_observation_inherits_anything`, `tree::a_handle_knows_the_ids_and_does_nothing_once_the_span_has_closed` |
+//! | extensions panic at the second of a type: the same layer twice | [`of_two_layers_in_one_subscriber_the_second_stays_out_and_says_so_once`], `misuse::a_second_layer_at_another_level_leaves_nothing_open` |
+//! | `follows_from` names a span that has closed or is filtered | [`what_follows_from_a_span_that_is_gone_or_not_recorded_follows_from_nothing`], `tree::a_span_of_another_trace_is_followed_by_a_link_not_a_parent` |
+//! | explicit parents and roots, also behind what is not recorded | `tree::explicit_parents_and_explicit_roots_are_honoured`, `tree::spans_below_one_that_is_not_recorded_stand_below_its_recorded_ancestor` |
+//! | **Fields** | |
+//! | undeclared fields never come | [`a_field_that_was_not_declared_is_lost_and_the_handle_needs_none`] |
+//! | 32 fields were once the most | [`a_span_may_declare_more_than_64_fields`] |
+//! | `%x` comes as Debug, `?"text"` quoted; digits are text | `content::json_is_known_by_the_role_of_its_field_however_it_was_recorded`, `content::digits_stay_text` |
+//! | `None` and `Empty` are never visited; every integer has its width | `types::options_are_their_value_or_nothing`, `types::integers_of_every_width` |
+//! | the same key several times | `vocabulary::a_key_recorded_twice_is_there_once_with_its_last_value` |
+//! | arguments, `return` and `error` are plain fields and events | `content::arguments_are_the_input_and_dotted_or_late_fields_are_metadata`, `outcome::an_inner_function_that_is_not_recorded_hands_no_result_to_the_outer_one` |
+//! | attributes by OpenTelemetry's own API reach no other layer | `global_compositions` |
+//! | `valuable` | needs a flag of the whole build, so it is not read |
+//! | **Filtering** | |
+//! | [#2519](https://github.com/tokio-rs/tracing/issues/2519): under a filter the next span vanishes | `global_filter::under_a_filter_spans_vanish_and_added_plain_none_does` |
+//! | a bare layer's `enabled` answers for all | [`a_neighbour_sees_the_same_with_us_and_without`], `global_compositions` |
+//! | a missing hint turns every callsite on, a given one turns others off | [`the_level_hint_is_ours_unless_a_layer_beneath_wants_everything`], `global_hint`, `global_compositions` |
+//! | [#2396](https://github.com/tokio-rs/tracing/issues/2396): the current span may be one that a filter hid | [`inside_a_span_that_a_filter_hides_the_one_around_it_is_spoken_to`], `tree::current_is_the_nearest_recorded_observation` |
+//! | `enabled` knows no values: what fields say acts later | `tree::infrastructure_is_recorded_and_what_is_below_it_moves_up` |
+//! | `reload`: parent and child of different layers, downcasts | [`it_works_in_every_wrapping`], `misuse::spans_that_are_open_while_their_layer_is_reloaded_away_are_sent_when_they_close` |
+//! | a filter for all hides everything, silently | `global_compositions`, `setup::rust_log_decides_log_lines_and_not_what_is_traced` |
+//! | **Re-entrancy and self-tracing** | |
+//! | `tracing` has no guard against recursion under a global subscriber; `Debug` that logs, under a lock | `global_reentrant` |
+//! | the delivery's own HTTP client logs | `global_storm`, `global_log`, `misuse::an_exporter_may_flush_shut_down_and_make_spans` |
+//! | the layer's own lines go through `tracing` | `global_log` (when the program wants that), `misuse::who_is_told_of_trouble_may_panic_and_the_span_ends_all_the_same` |
+//! | **Async and runtimes** | |
+//! | a guard held across an `await` | [`a_guard_held_across_an_await_misplaces_spans_as_tracing_does_and_breaks_nothing`] |
+//! | `spawn` loses the span, and what is handed down must not hang on threads | `trace_attributes::what_is_set_before_a_span_ends_is_on_it_whatever_thread_it_lives_on`, `kit::tasks_are_captured_with_the_runtime_that_runs_them_or_with_the_subscriber_they_are_given` |
+//! | a runtime is needed, or is waited for; several of them | `runtimes`, `delivery::flush_works_in_every_runtime_and_in_none` |
+//! | statics, `exit`, a panic in `main`, a signal | `exits`, `signals` |
+//! | the `log` bridge's events have metadata of its own | `global_log`, [`a_field_of_ones_own_may_begin_as_those_of_the_log_bridge`] |
 
 use std::fmt;
 use std::io;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use serde::{Serialize, Serializer};
@@ -14,7 +60,7 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{fmt as log, registry, reload};
 
-use crate::support::shows::{shows, shows_whole};
+use crate::support::shows::{beside_a_curious_neighbour, run, shows, shows_whole};
 
 /// Notes the name of every span and the level of every event that reaches it.
 #[derive(Clone, Default)]
@@ -195,6 +241,104 @@ span two
     assert_eq!(
         second.lines(),
         ["a second tracing-llm layer in one subscriber observes nothing; add lanes to the first"]
+    );
+}
+
+#[test]
+fn inside_a_span_that_a_filter_hides_the_one_around_it_is_spoken_to() {
+    let capture = Capture::new();
+    let visible = filter_fn(|metadata| metadata.name() != "hidden");
+    // Somebody must want the hidden span, or it is not made.
+    let notes = Notes::default();
+    let subscriber = registry()
+        .with(notes.clone())
+        .with(capture.layer().with_filter(visible));
+    tracing::subscriber::with_default(subscriber, || {
+        info_span!("outer").in_scope(|| {
+            info_span!("hidden").in_scope(|| {
+                current().output("x").trace().user("u");
+                error!("said");
+                drop(info_span!("child"));
+            });
+        });
+    });
+    assert_eq!(notes.taken(), ["outer", "hidden", "ERROR", "child"]);
+    shows_whole(
+        &capture,
+        r#"
+span outer  ERROR  status="said"
+  trace:  user=u
+  out:    x
+  event:  {"message":"said"}
+  span child
+"#,
+    );
+}
+
+#[test]
+fn what_follows_from_a_span_that_is_gone_or_not_recorded_follows_from_nothing() {
+    let capture = Capture::new();
+    beside_a_curious_neighbour(&capture, || {
+        let gone = info_span!("gone");
+        let id = gone.id().unwrap();
+        drop(gone);
+        let span = info_span!("work");
+        span.follows_from(id);
+        span.follows_from(debug_span!("not recorded"));
+        debug_span!("not recorded").follows_from(&span);
+    });
+    shows_whole(&capture, "\nspan gone\nspan work\n");
+}
+
+#[test]
+fn a_field_that_was_not_declared_is_lost_and_the_handle_needs_none() {
+    let capture = Capture::new();
+    capture.run(|| {
+        let span = info_span!("work", declared = Empty);
+        span.record("declared", 1).record("undeclared", 2);
+        span.observation().metadata("said", 3);
+    });
+    shows(
+        &capture,
+        r#"
+span work
+  meta:   {"declared":1,"said":3}
+"#,
+    );
+}
+
+#[test]
+fn a_guard_held_across_an_await_misplaces_spans_as_tracing_does_and_breaks_nothing() {
+    async fn holds(name: &'static str) {
+        #[allow(clippy::await_holding_invalid_type, reason = "the mistake")]
+        let _held = info_span!("held", name).entered();
+        tokio::task::yield_now().await;
+        drop(info_span!("inside", name));
+        tokio::task::yield_now().await;
+    }
+    let capture = Capture::new();
+    run(&capture, async {
+        tokio::join!(holds("a"), holds("b"));
+        drop(info_span!("after"));
+    });
+    // Which of the two goes on first is Tokio's own affair.
+    assert_eq!(
+        capture.captured().sorted_tree(),
+        r#"
+span after
+span held
+  in:     {"name":"a"}
+  meta:   {"name":"a"}
+  span held
+    in:     {"name":"b"}
+    meta:   {"name":"b"}
+    span inside
+      in:     {"name":"a"}
+      meta:   {"name":"a"}
+    span inside
+      in:     {"name":"b"}
+      meta:   {"name":"b"}
+"#,
     );
 }
 
@@ -408,4 +552,33 @@ span work
   event:  {"message":"said","log.id":8}
 "#,
     );
+}
+
+#[test]
+fn every_test_that_the_table_names_is_there() {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let source = |room: &str| {
+        let file = if room.starts_with("global_") {
+            tests.join(room)
+        } else {
+            tests.join("it").join(room)
+        };
+        std::fs::read_to_string(file.with_extension("rs")).unwrap_or_else(|e| panic!("{room}: {e}"))
+    };
+    let table = source("neighbours");
+    let rows = table
+        .lines()
+        .take_while(|line| line.starts_with("//!"))
+        .filter_map(|line| line.strip_prefix("//! | ")?.split(" | ").nth(1));
+    let named: Vec<_> = rows.flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect();
+    assert!(named.len() > 40, "{named:?}");
+    for name in named {
+        let (room, test) = name.split_once("::").unwrap_or(match name {
+            room if room.starts_with("global_") || tests.join("it").join(format!("{room}.rs")).exists() => {
+                (room, "")
+            }
+            test => ("neighbours", test),
+        });
+        assert!(source(room).contains(&format!("fn {test}")), "{name}");
+    }
 }
