@@ -188,7 +188,8 @@ impl Capture {
     ///
     /// A row of the table cannot be; the message names it.
     pub fn with_prices(self, prices: PriceTable) -> Result<Self, Error> {
-        Ok(self.priced(Prices::only(&prices)?))
+        let prices = self.memory.prices.clone().and_own(&prices)?;
+        Ok(self.priced(prices))
     }
 
     /// Gives calls that no table of yours knows their cost by the list prices that this crate ships, as a pipeline does.

@@ -27,18 +27,18 @@ pub(crate) struct Prices {
 impl Prices {
     /// The program's own prices before the shipped ones.
     pub(crate) fn new(own: &PriceTable) -> Result<Self, Error> {
-        Ok(Self::only(own)?.and_shipped())
+        Ok(Self::default().and_own(own)?.and_shipped())
     }
 
-    /// These prices alone.
-    pub(crate) fn only(own: &PriceTable) -> Result<Self, Error> {
+    /// The same with these as the program's own.
+    pub(crate) fn and_own(self, own: &PriceTable) -> Result<Self, Error> {
         Ok(Self {
             own: Arc::new(Rates::new(own)?),
-            shipped: Arc::default(),
+            ..self
         })
     }
 
-    /// The same, and the shipped ones behind them.
+    /// The same with the shipped ones.
     pub(crate) fn and_shipped(self) -> Self {
         let shipped = Rates::new(&PriceTable::shipped());
         Self {

@@ -89,9 +89,11 @@ impl Captured {
     pub fn traces(&self) -> Vec<Self> {
         let mut traces: Vec<Self> = Vec::new();
         for one in &self.everything {
-            let known = |trace: &&mut Self| trace.everything[..].first().map(|first| first.trace_id());
-            let is_its = |trace: &&mut Self| known(trace) == Some(one.trace_id());
-            if let Some(trace) = traces.iter_mut().find(is_its) {
+            let has = |trace: &&mut Self| {
+                let first = trace.everything.first();
+                first.is_some_and(|first| first.trace_id() == one.trace_id())
+            };
+            if let Some(trace) = traces.iter_mut().find(has) {
                 trace.everything.push(one.clone());
             } else {
                 traces.push(Self {
@@ -100,6 +102,8 @@ impl Captured {
                 });
             }
         }
+        // Of nothing but infrastructure there is no trace to look at.
+        traces.retain(|trace| trace.shown().next().is_some());
         traces
     }
 

@@ -159,8 +159,13 @@ fn list_prices_count_where_they_are_asked_for_and_ones_own_go_before_them() {
     let shipped = call(Capture::new().with_shipped_prices()).unwrap();
     assert!(shipped > 0.0);
     let own = PriceTable::new().per_million("gpt-4o-mini*", Price::new(1234.0, 0.0));
-    let own = Capture::new().with_prices(own).unwrap().with_shipped_prices();
-    assert_eq!(call(own).unwrap(), 1234.0);
+    let first = Capture::new().with_prices(own.clone()).unwrap();
+    assert_eq!(call(first.with_shipped_prices()).unwrap(), 1234.0);
+    let last = Capture::new().with_shipped_prices().with_prices(own);
+    assert_eq!(call(last.unwrap()).unwrap(), 1234.0);
+    // One that knows other models leaves this one to the list.
+    let others = Capture::new().with_shipped_prices().with_prices(prices());
+    assert_eq!(call(others.unwrap()).unwrap(), shipped);
 }
 
 #[test]
@@ -187,6 +192,7 @@ fn a_name_that_is_not_there_is_answered_with_what_is() {
 #[test]
 fn each_trace_can_be_looked_at_by_itself() {
     let (_, captured) = capture(|| {
+        drop(info_span!(target: "hyper", "a request of a health check"));
         for name in ["one", "two"] {
             info_span!("request", name).in_scope(|| {
                 info_span!("call", model = "m", prompt = name)
