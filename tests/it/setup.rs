@@ -117,7 +117,6 @@ fn what_cannot_be_is_said_in_one_line_and_the_host_goes_on() {
             "console 1 sent",
             &["LANGFUSE_SECRET_KEY is not set, LANGFUSE_PUBLIC_KEY is: no traces go to Langfuse"],
         ),
-        #[cfg(not(feature = "grpc"))]
         (
             vec![
                 ("LANGFUSE_PUBLIC_KEY", keys[1].1),
@@ -255,6 +254,7 @@ fn what_cannot_be_is_said_in_one_line_and_the_host_goes_on() {
     );
 }
 
+#[cfg(not(feature = "grpc"))]
 #[test]
 fn grpc_needs_its_feature() {
     let line = "OTEL_EXPORTER_OTLP_PROTOCOL is grpc, which needs the feature `grpc` of tracing-llm: no traces go to OTLP";
