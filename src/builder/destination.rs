@@ -204,7 +204,8 @@ impl Otlp {
         }
     }
 
-    /// An endpoint that speaks gRPC, without a path, usually `…:4317`: feature `grpc`. The exporter of
+    /// An endpoint that speaks gRPC, without a path, usually `…:4317`: feature `grpc`. A user and a password in it are not
+    /// sent: give a header. The exporter of
     /// `opentelemetry-otlp` sends. It compresses nothing, so [`gzip`](Self::gzip) is an error; and of a partial success it
     /// does not tell, so what that refused counts as sent.
     #[cfg(feature = "grpc")]

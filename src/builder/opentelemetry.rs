@@ -41,7 +41,8 @@ use crate::opentelemetry::exporter::{SdkExporter, judge};
 ///
 /// The exporter may block, or want a Tokio runtime around it (timers and sockets on): it finds both. An export that takes
 /// longer than 30 s is given up, waited for, and made again if it failed. The SDK's errors do not say whether it is of use
-/// to try again, so one is tried five times in all before the batch is counted as failed. When the pipeline ends, `shutdown`
+/// to try again, so one is tried five times in all before the batch is counted as failed. What an error says is said once, cut to 200
+/// characters: it should hold no secret. When the pipeline ends, `shutdown`
 /// is called; `force_flush` is not, since an export that has returned is over.
 #[must_use = "it is given to Builder::opentelemetry"]
 pub struct OpenTelemetry {

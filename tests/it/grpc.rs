@@ -14,6 +14,8 @@ use crate::support::receiver::Receiver;
 
 const SPANS: u64 = 300;
 const LONG: Duration = Duration::from_secs(20);
+/// Longer than a request may take, so that the first is given up; and time enough for Langfuse on a busy machine.
+const SHORT: Duration = Duration::from_secs(3);
 
 struct Program {
     subscriber: Dispatch,
@@ -94,7 +96,7 @@ fn nobody_listens() {
         .port();
     let program = program(format!("http://127.0.0.1:{port}"));
     program.work();
-    let report = program.llm.flush_blocking(Duration::from_millis(500));
+    let report = program.llm.flush_blocking(SHORT);
     assert_eq!(
         report.to_string(),
         "langfuse 300 sent · otlp 0 sent, 300 pending · 0 lost"
@@ -116,8 +118,7 @@ fn it_takes_the_request_and_never_answers() {
     let server = Grpc::new(|_| Answer::Hang);
     let program = program(server.url());
     program.work();
-    // Longer than a request may take, so that the first is given up.
-    let report = program.llm.flush_blocking(Duration::from_millis(1500));
+    let report = program.llm.flush_blocking(SHORT);
     assert_eq!(
         report.to_string(),
         "langfuse 300 sent · otlp 0 sent, 300 pending · 0 lost"
@@ -175,9 +176,21 @@ fn a_server_of_http_does_not_hold_it_up() {
     let server = Receiver::otlp();
     let program = program(server.url());
     program.work();
-    let report = program.llm.flush_blocking(Duration::from_millis(1500));
+    let report = program.llm.flush_blocking(SHORT);
     assert_eq!(report.lane("otlp").unwrap().sent(), 0, "{report}");
     assert_eq!(program.lines.count("otlp: "), 1, "{:?}", program.lines.all());
+    program.assert_the_rest_is_well();
+}
+
+#[test]
+fn a_server_without_tls_does_not_hold_up_who_wants_it() {
+    let server = Grpc::new(|_| Answer::Status(0));
+    let program = program(server.url().replace("http:", "https:"));
+    program.work();
+    let report = program.llm.flush_blocking(SHORT);
+    assert_eq!(report.lane("otlp").unwrap().pending(), SPANS, "{report}");
+    let line = "otlp: sending fails and is tried again: gRPC Unavailable: ";
+    assert_eq!(program.lines.count(line), 1, "{:?}", program.lines.all());
     program.assert_the_rest_is_well();
 }
 

@@ -55,7 +55,7 @@ fn without_a_runtime() {
     let (subscriber, llm) = ours(&server);
     dispatcher::with_default(&subscriber, || info_span!("ours").in_scope(|| {}));
     host_sends_a_span();
-    let report = llm.flush_blocking(Duration::from_millis(500));
+    let report = llm.flush_blocking(Duration::from_secs(3));
     llm.shutdown_blocking(Duration::ZERO);
     assert_eq!(
         report.to_string(),
@@ -73,7 +73,7 @@ fn inside_one() {
         dispatcher::with_default(&subscriber, || info_span!("ours").in_scope(|| {}));
         // The host's client blocks, and so it is made and used where that may be, as its manual says.
         std::thread::spawn(host_sends_a_span).join().unwrap();
-        let report = llm.shutdown(Duration::from_millis(500)).await;
+        let report = llm.shutdown(Duration::from_secs(3)).await;
         assert_eq!(report.lane("http").unwrap().sent(), 1);
     });
 }
