@@ -106,6 +106,26 @@ pub(crate) fn start(
     lanes: Vec<LaneSpec>,
     diagnostics: Diagnostics,
 ) -> Result<Guard, Error> {
+    let (queue, worker) = assemble(settings, lanes, diagnostics)?;
+    spawn(worker)?;
+    let pipeline = Pipeline {
+        source: Source {
+            sink: queue.clone(),
+            clock: Clock::system(),
+            ids: Ids::Random,
+        },
+        queue,
+        flush_deadline: settings.flush_deadline,
+    };
+    Ok(Guard { pipeline })
+}
+
+/// The queue and the worker that serves it, which does not run yet.
+fn assemble(
+    settings: &Settings,
+    lanes: Vec<LaneSpec>,
+    diagnostics: Diagnostics,
+) -> Result<(Arc<Queue>, Worker), Error> {
     if lanes.len() > Lanes::MAX {
         let message = format!("{} destinations, but there can be {}", lanes.len(), Lanes::MAX);
         return Err(Error::new(Kind::InvalidValue, message));
@@ -125,17 +145,7 @@ pub(crate) fn start(
     let posts = Posts::new(posts.collect(), queue.clone(), outbox, diagnostics.clone());
     let posts = posts.verbose(settings.verbose);
     let worker = Worker::new(queue.clone(), inbox, posts, settings, diagnostics);
-    spawn(worker)?;
-    let pipeline = Pipeline {
-        source: Source {
-            sink: queue.clone(),
-            clock: Clock::system(),
-            ids: Ids::Random,
-        },
-        queue,
-        flush_deadline: settings.flush_deadline,
-    };
-    Ok(Guard { pipeline })
+    Ok((queue, worker))
 }
 
 impl Pipeline {
@@ -387,5 +397,7 @@ const OWN_THREAD: &str = "not waited for: called on the pipeline's own thread";
 /// How much longer a blocked thread waits than the worker, for the answer to arrive.
 const GRACE: Duration = Duration::from_millis(50);
 
+#[cfg(test)]
+mod outage;
 #[cfg(test)]
 mod tests;

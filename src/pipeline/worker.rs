@@ -87,7 +87,7 @@ impl Worker {
     pub(crate) async fn run(mut self) {
         loop {
             let message = self.next().await;
-            let now = Instant::now();
+            let now = now();
             if let Some(message) = message {
                 self.hear(now, message);
             }
@@ -274,7 +274,7 @@ impl Worker {
         let closing = tokio::task::spawn_blocking(move || drop(exporters));
         let _ = match deadline {
             Some(deadline) => {
-                let deadline = deadline.max(Instant::now() + LAST_WORDS);
+                let deadline = deadline.max(now() + LAST_WORDS);
                 tokio::time::timeout_at(deadline.into(), closing).await.ok()
             }
             None => Some(closing.await),
@@ -304,6 +304,11 @@ impl Worker {
             self.diagnostics.say(&line);
         }
     }
+}
+
+/// The time by the runtime's clock, which a test can turn.
+fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
 }
 
 /// Answers a flush; that the caller is gone does not matter.

@@ -11,7 +11,7 @@ use super::*;
 use crate::diag::Diagnostics;
 use crate::export::Scope;
 use crate::ledger::Account;
-use crate::model::{Lanes, Observation, Recorded};
+use crate::model::{Head, Lanes, Observation, Recorded};
 use crate::pipeline::queue::{Bounds, Queue};
 use crate::process::Findings;
 use crate::read::Reader;
@@ -20,8 +20,8 @@ use crate::sink::Sink as _;
 /// One thing that happens.
 #[derive(Clone, Debug)]
 enum Happening {
-    /// So many spans end, shown in these of the two lanes.
-    End(usize, Vec<Number>),
+    /// So many spans with so many bytes of text end, shown in these of the two lanes.
+    End(usize, usize, Vec<Number>),
     /// The worker takes what waits.
     Take,
     /// It reads so many of them.
@@ -47,7 +47,8 @@ fn happening() -> impl Strategy<Value = Happening> {
     ];
     let lanes = prop::sample::subsequence(vec![0, 1], 0..=2);
     prop_oneof![
-        8 => (1..9_usize, lanes).prop_map(|(count, lanes)| Happening::End(count, lanes)),
+        8 => (1..9_usize, prop_oneof![Just(0), 0..20_000_usize], lanes)
+            .prop_map(|(count, bytes, lanes)| Happening::End(count, bytes, lanes)),
         4 => Just(Happening::Take),
         6 => (1..9_usize).prop_map(Happening::Read),
         8 => (0..2_usize, answer).prop_map(|(lane, answer)| Happening::Answer(lane, answer)),
@@ -67,8 +68,51 @@ struct House {
     flying: [Option<Batch>; 2],
     /// The number of the last observation that each lane was done with, which only grows.
     done: [u64; 2],
+    /// What the destinations have seen and said, counted apart from the books.
+    seen: [Seen; 2],
     ended: u64,
     now: Instant,
+}
+
+/// How many observations a destination has, by what it said.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+struct Seen {
+    taken: u64,
+    rejected: u64,
+    too_large: u64,
+    panicked: u64,
+    unanswered: u64,
+    /// The number of the newest that was ever sent: all up to it that come, come again.
+    newest: u64,
+    again: u64,
+}
+
+impl Seen {
+    fn send(&mut self, numbers: &[u64]) {
+        let again = numbers.iter().filter(|number| **number <= self.newest).count();
+        self.again += again as u64;
+        self.newest = self.newest.max(*numbers.last().unwrap());
+    }
+
+    fn answer(&mut self, count: usize, answer: &Answer) {
+        let count = count as u64;
+        match answer {
+            Ok(exported) => {
+                let rejected = count.min(exported.rejected as u64);
+                self.taken += count - rejected;
+                self.rejected += rejected;
+            }
+            Err(Failure::Panicked) => self.panicked += count,
+            Err(Failure::Answered(error)) => {
+                self.unanswered += if error.is_ambiguous() { count } else { 0 };
+                match error.verdict() {
+                    Verdict::Reject => self.rejected += count,
+                    Verdict::Split if count == 1 => self.too_large += 1,
+                    Verdict::Split | Verdict::Retry { .. } => {}
+                }
+            }
+        }
+    }
 }
 
 impl House {
@@ -97,6 +141,7 @@ impl House {
             lanes: [0, 1].map(|number| Lane::new(number, "test", plan.clone(), Backoff::new(7))),
             flying: [None, None],
             done: [0, 0],
+            seen: Default::default(),
             ended: 0,
             now: Instant::now(),
         }
@@ -104,12 +149,14 @@ impl House {
 
     fn happen(&mut self, happening: Happening) {
         match happening {
-            Happening::End(count, lanes) => {
+            Happening::End(count, bytes, lanes) => {
+                let text = "x".repeat(bytes);
                 for _ in 0..count {
                     self.ended += 1;
                     self.queue.open();
                     let mut recorded = Recorded::sample("sample", lanes.iter().copied().collect());
                     recorded.start = self.ended;
+                    recorded.fields.str(Head::declared(0), &text);
                     self.queue.finish(recorded);
                 }
             }
@@ -119,6 +166,7 @@ impl House {
             Happening::Read(count) => self.read(count),
             Happening::Answer(lane, answer) => {
                 if let Some(batch) = self.flying[lane].take() {
+                    self.seen[lane].answer(batch.len(), &answer);
                     self.step(lane, Event::Answered(batch, answer));
                 }
             }
@@ -161,6 +209,7 @@ impl House {
                         numbers.is_sorted() && numbers[0] > self.done[lane],
                         "out of order"
                     );
+                    self.seen[lane].send(&numbers);
                     self.flying[lane] = Some(batch);
                 }
                 Effect::Count(posting) => self.queue.post(lane, posting),
@@ -185,10 +234,23 @@ impl House {
         for (number, account) in ledger.lanes().iter().enumerate() {
             let placed = account.exported() + account.failed() + account.dropped() + account.queued();
             assert_eq!(account.offered(), placed, "{account}");
-            let lane = &self.lanes[number];
+            let (lane, seen) = (&self.lanes[number], self.seen[number]);
+            // The books say what the destination would say.
+            let booked = Seen {
+                taken: account.exported(),
+                rejected: account.rejected(),
+                too_large: account.too_large(),
+                panicked: account.panicked(),
+                unanswered: account.ambiguous(),
+                again: account.resent(),
+                ..seen
+            };
+            assert_eq!(booked, seen, "{account}");
             let in_hand = self.hand.iter().filter(|one| one.shown.contains(lane.number));
-            let there = self.queue.waiting(lane.number) + in_hand.count() + lane.held();
+            let there = self.queue.waiting(lane.number) + in_hand.clone().count() + lane.held();
             assert_eq!(account.queued(), there as u64, "{account}");
+            // A span in the queue and in the hand takes its room, whatever lanes show it.
+            assert!(self.queue.waiting(lane.number) + in_hand.count() <= 25);
             let flying = self.flying[number].as_ref().map_or(0, Batch::len);
             assert_eq!(lane.flying, flying);
             assert!(lane.held() <= 20 && lane.bytes <= lane.plan.bytes);
@@ -205,8 +267,17 @@ impl House {
     }
 }
 
+/// `PROPTEST_CASES` counts here, too.
+fn twice_as_many() -> ProptestConfig {
+    let usual = ProptestConfig::default();
+    ProptestConfig {
+        cases: usual.cases * 2,
+        ..usual
+    }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(512))]
+    #![proptest_config(twice_as_many())]
     #[test]
     fn the_books_say_what_is_there(happenings in prop::collection::vec(happening(), 0..80)) {
         let mut house = House::new();
