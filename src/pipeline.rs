@@ -149,7 +149,7 @@ fn assemble(
 }
 
 impl Pipeline {
-    /// How much the queue keeps, and each lane: 32 MiB. Enough for some 10,000 generations with 3 KB of text, which is
+    /// How much the queue keeps, and each lane: 32 MiB. Enough for some 7,000 generations with 3 KB of text, which is
     /// minutes of a destination's outage; little enough for a small container with two destinations.
     pub const DEFAULT_QUEUE_BYTES: usize = 32 * 1024 * 1024;
 

@@ -80,7 +80,7 @@ impl Fields {
         self.entries.iter_mut().map(|entry| &mut entry.head)
     }
 
-    /// The bytes that this holds of memory, used or not.
+    /// The bytes of its values, those that are superseded too.
     pub(crate) fn weight(&self) -> usize {
         self.texts.len() + self.raw.len() + self.entries.len() * size_of::<Entry>()
     }

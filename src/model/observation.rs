@@ -317,11 +317,6 @@ impl Observation {
         self.recorded.weight() + size_of::<Reading>() + self.reading.uses.len() * size_of::<Use>()
     }
 
-    /// What it weighs on the wire, where it does not share the attributes of its trace with others.
-    pub(crate) fn sent_weight(&self) -> usize {
-        self.weight() + self.recorded.trace.weight()
-    }
-
     /// The buffer, for the next observation.
     pub(crate) fn into_fields(self) -> Fields {
         self.recorded.fields

@@ -43,9 +43,12 @@ pub(crate) struct Recorded {
 }
 
 impl Recorded {
-    /// What it weighs in a queue, in bytes.
+    /// What it keeps of memory, in bytes. The attributes of its trace count in each observation that carries them: one
+    /// may be the last that does, and each sends them.
     pub(crate) fn weight(&self) -> usize {
-        size_of::<Self>() + self.fields.weight() + self.events.len() * size_of::<EventHead>()
+        let events = self.events.len() * size_of::<EventHead>();
+        let links = self.links.len() * size_of::<Link>();
+        size_of::<Self>() + self.fields.capacity() + events + links + self.trace.weight()
     }
 }
 

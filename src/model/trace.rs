@@ -74,13 +74,14 @@ impl TraceAttributes {
         single.into_iter().flatten().chain(&mut self.tags)
     }
 
-    /// The bytes of all its texts, which each row of the trace carries.
+    /// What it keeps of memory, in bytes, most of it the texts that each row of the trace carries.
     pub(crate) fn weight(&self) -> usize {
         let metadata = self
             .metadata
             .iter()
             .map(|(key, value)| key.len() + value.as_ref().len());
-        self.words().map(|text| text.len()).chain(metadata).sum()
+        let texts: usize = self.words().map(|text| text.len()).chain(metadata).sum();
+        size_of::<Self>() + self.metadata.len() * size_of::<(Arc<str>, Value)>() + texts
     }
 
     pub(crate) fn tag(&mut self, tag: &str) {

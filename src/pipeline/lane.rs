@@ -152,7 +152,7 @@ impl Lane {
                 refused.push(observation);
                 continue;
             }
-            self.waiting_bytes += observation.sent_weight();
+            self.waiting_bytes += weight;
             self.waiting.push_back(observation);
             self.bytes += weight;
             self.accepted += 1;
@@ -340,7 +340,7 @@ impl Lane {
     fn cut_portion(&mut self, now: Instant) -> Vec<Shared> {
         let (mut count, mut bytes) = (0, 0);
         for observation in self.waiting.iter().take(self.plan.batch) {
-            let weight = observation.sent_weight();
+            let weight = observation.weight();
             if count > 0 && bytes + weight > self.plan.batch_bytes {
                 break;
             }

@@ -85,14 +85,6 @@ pub(super) fn one(side: Side, faulty: Faulty, line: &str, becomes: Becomes) {
         let is_said = line.is_empty() || !program.lines.all().is_empty();
         is_said && becomes.is_seen(&program.account(side), program.ended)
     });
-    let report = program.llm.shutdown_blocking(Duration::ZERO);
-    assert_eq!(report.lane(side.other().name()).unwrap().sent(), program.ended);
-    program.assert_balanced();
-    program.assert_other_has_everything();
-    if let Some(server) = &faulty.server {
-        assert_nothing_taken_came_again(&server.requests());
-    }
-    becomes.check(&program.account(side), program.ended);
     let host = faulty.url.split('/').nth(2).unwrap();
     let mut lines = Vec::new();
     if !line.is_empty() {
@@ -102,6 +94,18 @@ pub(super) fn one(side: Side, faulty: Faulty, line: &str, becomes: Becomes) {
         let left = format!("{} {}", side.name(), program.ended);
         lines.push(format!("shut down before everything was sent; dropped: {left}"));
     }
+    let report = program.llm.shutdown_blocking(Duration::ZERO);
+    assert_eq!(report.lane(side.other().name()).unwrap().sent(), program.ended);
+    // A worker that has something in hand answers later.
+    program.wait_until(|program| {
+        program.account(side).queued() == 0 && program.lines.all().len() >= lines.len()
+    });
+    program.assert_balanced();
+    program.assert_other_has_everything();
+    if let Some(server) = &faulty.server {
+        assert_nothing_taken_came_again(&server.requests());
+    }
+    becomes.check(&program.account(side), program.ended);
     assert_eq!(program.lines.all(), lines);
 }
 

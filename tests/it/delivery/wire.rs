@@ -50,7 +50,7 @@ fn while_one_hangs_nobody_waits() {
         assert_eq!((account.queued(), account.ambiguous()), (program.ended, 0));
         assert_eq!(server.requests().len(), 1);
         program.llm.shutdown_blocking(Duration::ZERO);
-        assert_eq!(program.account(side).dropped_at_shutdown(), program.ended);
+        program.wait_until(|program| program.account(side).dropped_at_shutdown() == program.ended);
         program.assert_other_has_everything();
     }
 }
