@@ -52,7 +52,8 @@ impl Usage {
     }
 
     /// A bucket by its name in Langfuse's price table, for what has no method here. A bucket whose name begins with
-    /// `input_` or `output_` is part of the input or the output; any other stands beside them.
+    /// `input_` or `output_` is part of the input or the output; any other stands beside them. One without a name is left
+    /// out.
     #[must_use]
     pub fn bucket(mut self, name: impl Into<Cow<'static, str>>, tokens: impl TryInto<u64>) -> Self {
         if let Ok(tokens) = tokens.try_into() {
@@ -62,6 +63,9 @@ impl Usage {
     }
 
     pub(crate) fn set(&mut self, name: Cow<'static, str>, tokens: u64) {
+        if name.is_empty() {
+            return;
+        }
         match self.buckets.iter_mut().find(|(known, _)| *known == name) {
             Some((_, known)) => *known = tokens,
             None => self.buckets.push((name, tokens)),
@@ -171,7 +175,7 @@ impl Cost {
         Self::default().part("total", total)
     }
 
-    /// A part by the name of its usage bucket. What is no finite number, or negative, is left out.
+    /// A part by the name of its usage bucket. What has no name, is no finite number, or negative, is left out.
     #[must_use]
     pub fn part(mut self, name: impl Into<Cow<'static, str>>, dollars: f64) -> Self {
         self.set(name.into(), dollars);
@@ -179,7 +183,7 @@ impl Cost {
     }
 
     pub(crate) fn set(&mut self, name: Cow<'static, str>, dollars: f64) {
-        if !dollars.is_finite() || dollars < 0.0 {
+        if name.is_empty() || !dollars.is_finite() || dollars < 0.0 {
             return;
         }
         match self.parts.iter_mut().find(|(known, _)| *known == name) {
@@ -266,6 +270,8 @@ mod tests {
     #[test]
     fn what_is_no_number_of_tokens_is_left_out() {
         assert_eq!(Usage::new(-1, 2).buckets().collect::<Vec<_>>(), [("output", 2)]);
+        assert!(Usage::default().bucket("", 2).is_empty());
+        assert!(Cost::default().part("", 2.0).is_empty());
         assert!(Cost::total(f64::NAN).is_empty());
     }
 

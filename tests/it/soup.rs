@@ -1,13 +1,20 @@
 //! Fields of every name with values of every kind, in any order: whatever comes, an observation comes of it.
 
 use std::fmt;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use proptest::prelude::*;
+use proptest::test_runner::FileFailurePersistence;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use tracing::field::{Empty, Value, debug, display};
-use tracing::{Span, info, info_span};
+use tracing::{Dispatch, Span, dispatcher, info, info_span};
 use tracing_llm::testing::Capture;
-use tracing_llm::{Kind, Level, SpanExt, Usage};
+use tracing_llm::{Account, Guard, Kind, Langfuse, Level, Otlp, SpanExt, Usage};
+use tracing_subscriber::layer::SubscriberExt;
+
+use crate::support::receiver::Receiver;
+use crate::support::{demands, rows};
 
 /// Names of every family, with some of nobody's.
 const NAMES: &[&str] = &[
@@ -294,8 +301,76 @@ fn keys(json: &str) -> Result<Vec<String>, serde_json::Error> {
     serde_json::Deserializer::from_str(json).deserialize_map(Keys)
 }
 
+/// Seeds that failed are kept. Integration tests have no `lib.rs` beside them that proptest could go by.
+fn kept() -> ProptestConfig {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/proptest-regressions/soup.txt");
+    ProptestConfig {
+        failure_persistence: Some(Box::new(FileFailurePersistence::Direct(file))),
+        ..ProptestConfig::default()
+    }
+}
+
+/// A whole program with both destinations, which take everything.
+struct Program {
+    subscriber: Dispatch,
+    llm: Guard,
+    langfuse: Receiver,
+    otlp: Receiver,
+}
+
+impl Program {
+    /// The only one: a case costs no thread and no server.
+    fn get() -> MutexGuard<'static, Self> {
+        static PROGRAM: OnceLock<Mutex<Program>> = OnceLock::new();
+        let program = PROGRAM.get_or_init(|| Mutex::new(Self::new()));
+        program.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn new() -> Self {
+        let (langfuse, otlp) = (Receiver::langfuse(), Receiver::otlp());
+        let keys = Langfuse::new(Receiver::PUBLIC_KEY, Receiver::SECRET_KEY);
+        let (layer, llm) = tracing_llm::builder()
+            .langfuse(keys.base_url(langfuse.url()))
+            .otlp_to(Otlp::new(format!("{}/v1/traces", otlp.url())))
+            .capture_content(true)
+            .on_diagnostic(|_| {})
+            .build()
+            .unwrap();
+        Self {
+            subscriber: Dispatch::new(tracing_subscriber::registry().with(layer)),
+            llm,
+            langfuse,
+            otlp,
+        }
+    }
+
+    /// Makes a span of each set of acts and holds what comes out of it against what backends demand.
+    fn serve(&self, soups: &[Vec<Act>]) {
+        let failed = || self.llm.ledger().lanes().iter().map(Account::failed).sum::<u64>();
+        let before = failed();
+        dispatcher::with_default(&self.subscriber, || {
+            for acts in soups {
+                let span = span();
+                acts.iter().for_each(|act| act.on(&span));
+            }
+        });
+        let report = self.llm.flush_blocking(Duration::from_secs(30));
+        let (langfuse, otlp) = (self.langfuse.take_requests(), self.otlp.take_requests());
+        assert_eq!(
+            (failed(), report.lane("langfuse").unwrap().pending()),
+            (before, 0)
+        );
+        let below = soups.iter().flatten().filter(|act| matches!(act, Act::Below));
+        let least = soups.len() + below.count();
+        // Langfuse has event observations, too.
+        assert!(demands::langfuse(&langfuse).len() >= least);
+        assert_eq!(demands::otlp(&otlp).len(), least);
+        rows::of_requests(&langfuse);
+    }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(kept())]
 
     #[test]
     fn one_observation_with_each_key_once(acts in proptest::collection::vec(act(), 0..24)) {
@@ -319,5 +394,12 @@ proptest! {
                 prop_assert_eq!(keys.len(), count, "{}", line);
             }
         }
+    }
+    /// Sixteen field sets a case: `PROPTEST_CASES=62500 cargo test --release --test it -- soup` serves a million.
+    #[test]
+    fn no_backend_refuses_it_and_the_tree_stays_whole(
+        soups in proptest::collection::vec(proptest::collection::vec(act(), 0..24), 16)
+    ) {
+        Program::get().serve(&soups);
     }
 }

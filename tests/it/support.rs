@@ -2,6 +2,7 @@
 
 pub(crate) mod alone;
 pub(crate) mod child;
+pub(crate) mod demands;
 pub(crate) mod facts;
 #[cfg(feature = "grpc")]
 pub(crate) mod grpc;

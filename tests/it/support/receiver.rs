@@ -169,6 +169,11 @@ impl Receiver {
         self.shared.lock().requests.clone()
     }
 
+    /// The same, and forgets them: nothing may be on its way.
+    pub(crate) fn take_requests(&self) -> Vec<Request> {
+        std::mem::take(&mut self.shared.lock().requests)
+    }
+
     /// The spans of all requests that were answered with success.
     pub(crate) fn spans(&self) -> Vec<Span> {
         spans_of(&self.shared.lock())
