@@ -64,8 +64,10 @@ fn an_answer_that_crawls() {
 /// The status has come, so it counts: sent again, the spans would be there twice.
 #[test]
 fn a_body_that_crawls_behind_a_success() {
-    let crawls =
-        || Faulty::answers(|_| Answer::json(200, r#"{"id":"1"}"#).at(Pace::SlowBody)).waited_for(SOON);
+    let crawls = || {
+        Faulty::answers(|_| Answer::json(200, r#"{"id":"1"}"#).at(Pace::SlowBody))
+            .waited_for(Duration::from_secs(1))
+    };
     either(crawls, "", Becomes::Taken);
 }
 
