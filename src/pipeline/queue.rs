@@ -113,7 +113,7 @@ impl Queue {
             said_closed: AtomicBool::new(false),
             said_too_large: AtomicBool::new(false),
             flushed: AtomicBool::new(false),
-            spares: Spares::default(),
+            spares: Spares::new(bounds.bytes),
             showing: Showing::new(views),
             worker,
             diagnostics,

@@ -5,8 +5,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use crate::model::Fields;
 
 /// Buffers to record into once more, bounded by bytes.
-#[derive(Default)]
-pub(super) struct Spares(Mutex<Kept>);
+pub(super) struct Spares {
+    kept: Mutex<Kept>,
+    /// A buffer over this is not used again.
+    largest: usize,
+    /// All of them hold this at most.
+    most: usize,
+}
 
 #[derive(Default)]
 struct Kept {
@@ -15,6 +20,15 @@ struct Kept {
 }
 
 impl Spares {
+    /// Spares beside a queue of so many bytes: in a small one a small span shall not weigh what a large one left.
+    pub(super) fn new(queue_bytes: usize) -> Self {
+        Self {
+            kept: Mutex::default(),
+            largest: BUFFER_KEPT.min(queue_bytes / 16),
+            most: SPARES_KEPT.min(queue_bytes / 8),
+        }
+    }
+
     /// An empty buffer, a used one if there is one.
     pub(super) fn lend(&self) -> Fields {
         let mut kept = self.lock();
@@ -29,18 +43,18 @@ impl Spares {
     pub(super) fn take_back(&self, mut buffer: Fields) {
         buffer.clear();
         let weight = weight(&buffer);
-        if buffer.capacity() == 0 || weight > BUFFER_KEPT {
+        if buffer.capacity() == 0 || weight > self.largest {
             return;
         }
         let mut kept = self.lock();
-        if kept.bytes + weight <= SPARES_KEPT {
+        if kept.bytes + weight <= self.most {
             kept.bytes += weight;
             kept.buffers.push(buffer);
         }
     }
 
     fn lock(&self) -> MutexGuard<'_, Kept> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -48,7 +62,7 @@ fn weight(buffer: &Fields) -> usize {
     buffer.capacity() + size_of::<Fields>()
 }
 
-/// A buffer over this is not used again: 64 KiB, some 20 usual generations.
+/// The largest buffer that is used again: 64 KiB, some 20 usual generations.
 pub(super) const BUFFER_KEPT: usize = 64 * 1024;
 
 /// Buffers to be used again hold at most this together: 4 MiB, a thousand usual generations.
