@@ -21,6 +21,7 @@ use crate::error::{Error, Kind};
 use crate::export::{Exporter, Scope};
 use crate::layer::{LlmLayer, Settings};
 use crate::model::Value;
+use crate::otlp::settings::OtlpSettings;
 use crate::pipeline::{self, Guard, Pipeline};
 use crate::process::{PriceTable, Prices};
 
@@ -136,7 +137,7 @@ impl Builder {
 
     /// Sends to the OTLP collector of this machine: `http://localhost:4318/v1/traces`, the standard's default.
     pub fn otlp(self) -> Self {
-        self.otlp_to(Otlp::new("http://localhost:4318/v1/traces"))
+        self.otlp_to(Otlp::new(OtlpSettings::DEFAULT_ENDPOINT))
     }
 
     /// Sends to an OTLP endpoint over HTTP.
@@ -196,8 +197,8 @@ impl Builder {
         self
     }
 
-    /// Whether obvious field names (`model`, `prompt`, `user_id`, …) mean what they say. They do; without them only
-    /// `gen_ai.*`, `langfuse.*`, `otel.*`, `user.id` and `session.id` do.
+    /// Whether obvious field names (`model`, `prompt`, `user_id`, …) mean what they say. They do; without them
+    /// only the names of a vocabulary do: `gen_ai.*`, `langfuse.*`, `otel.*`, `user.id`, OpenInference's, ….
     pub fn plain_names(mut self, understood: bool) -> Self {
         self.plain_names = understood;
         self

@@ -9,7 +9,7 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use crate::builder::choices::Choices;
 use crate::dialect::Limits;
 use crate::error::{Error, Kind};
-use crate::http::Tls;
+use crate::http::{Endpoint, Tls};
 use crate::langfuse::credentials::Credentials;
 use crate::langfuse::settings::LangfuseSettings;
 use crate::otlp::poster::Compression;
@@ -164,7 +164,7 @@ impl Langfuse {
 impl fmt::Debug for Langfuse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Langfuse")
-            .field("base_url", &self.base_url)
+            .field("base_url", &shown(&self.base_url))
             .finish_non_exhaustive()
     }
 }
@@ -249,7 +249,7 @@ impl Otlp {
     /// How many characters of a text are sent as the value of an attribute; all when it is not set. JSON that is cut is none
     /// any more.
     #[must_use]
-    pub fn attribute_length_limit(mut self, characters: usize) -> Self {
+    pub fn attribute_value_length_limit(mut self, characters: usize) -> Self {
         self.limits.length = Some(characters);
         self
     }
@@ -319,9 +319,14 @@ impl Otlp {
 impl fmt::Debug for Otlp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Otlp")
-            .field("endpoint", &self.endpoint)
+            .field("endpoint", &shown(&self.endpoint))
             .finish_non_exhaustive()
     }
+}
+
+/// A URL without what is secret in it; nothing of a text that is none.
+fn shown(url: &str) -> Option<Endpoint> {
+    Endpoint::parse(url).ok()
 }
 
 /// Headers of a destination, which is called so.

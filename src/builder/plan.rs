@@ -44,7 +44,12 @@ pub(super) fn lanes(mut builder: Builder, settings: &mut Settings) -> Result<Vec
                 builder.diagnostics.say(&message);
             }
         }
-        None => wanted.describe(Resource::from_env(&Variables::none()).settings, &builder),
+        None => {
+            wanted.describe(Resource::from_env(&Variables::none()).settings, &builder);
+            if !wanted.names_a_destination() && !builder.names_other_destinations() {
+                builder.diagnostics.say(NO_DESTINATION);
+            }
+        }
     }
     if wanted.disabled {
         return Ok(Vec::new());
@@ -131,6 +136,9 @@ fn otlp(settings: OtlpSettings, dialect: GenAiDialect) -> Result<Box<dyn Exporte
     }
     Ok(Box::new(OtlpExporter::new(settings, dialect)?))
 }
+
+const NO_DESTINATION: &str = "no destination was named, so nothing is observed; from_env(), console(), langfuse(..) and \
+     otlp() of the builder name one";
 
 /// The exporter, if it could be made. What the program itself asked for must work; what variables asked for is left out
 /// and said, so that a deployment's mistake does not end the program.

@@ -8,7 +8,7 @@ use crate::env::{FromEnv, Reader, Variables};
 use crate::error::{Error, Kind};
 use crate::http::{BadUrl, Endpoint, Tls};
 use crate::langfuse::credentials::Credentials;
-use crate::otlp::poster::Compression;
+use crate::otlp::{self, poster::Compression};
 use crate::sample::SampleRate;
 
 /// Where traces go in Langfuse, and how.
@@ -53,22 +53,65 @@ impl LangfuseSettings {
         Ok(Self::to(base, credentials))
     }
 
-    /// The project that somebody sends OTLP to, by its endpoint and the header `Authorization`; `None` when the endpoint
-    /// is not Langfuse's, and no settings when the header has no keys.
-    pub(crate) fn behind_otlp(endpoint: &Endpoint, headers: &HeaderMap) -> Option<Option<Self>> {
+    /// The server that an OTLP endpoint belongs to, if it is Langfuse's.
+    pub(crate) fn server_behind(endpoint: &Endpoint) -> Option<Endpoint> {
         let base = strip(endpoint.clone().bare(), &OTLP_PATHS);
         let server = base.clone().without_suffix(API);
-        if server == base && !endpoint.host().ends_with(CLOUD) {
-            return None;
-        }
-        let header = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let credentials = header.and_then(Credentials::from_basic);
-        Some(credentials.map(|credentials| Self::to(server, credentials)))
+        (server != base || endpoint.host().ends_with(CLOUD)).then_some(server)
+    }
+
+    /// The project of a server that the headers of OTLP have keys of, served as the variables say; `None` when they have
+    /// none. The other headers go along.
+    pub(crate) fn behind_otlp(
+        server: Endpoint,
+        mut headers: HeaderMap,
+        variables: &Variables,
+    ) -> FromEnv<Option<Self>> {
+        Reader::read(variables, |reader| {
+            let keys = headers.remove(AUTHORIZATION)?;
+            let credentials = Credentials::from_basic(keys.to_str().ok()?)?;
+            let project = Self {
+                headers,
+                ..Self::to(server, credentials)
+            };
+            Some(project.served(reader))
+        })
+    }
+
+    /// Whether it is the same project of the same server.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        self.base == other.base && self.credentials.public_key == other.credentials.public_key
+    }
+
+    /// Whether some variable asks for Langfuse, or against it.
+    pub(crate) fn is_spoken_of(variables: &Variables) -> bool {
+        let names = [&[PUBLIC_KEY, SECRET_KEY, ENABLED][..], &BASE].concat();
+        variables.first(&names).is_some()
+    }
+
+    /// Whether the variables leave it open; a word that is neither is said by [`from_env`](Self::from_env).
+    pub(crate) fn is_enabled(variables: &Variables) -> bool {
+        Reader::read(variables, |reader| reader.flag(ENABLED, true)).settings
     }
 
     /// What the variables say; `None` when they ask for no traces, or for what cannot be.
     pub(crate) fn from_env(variables: &Variables) -> FromEnv<Option<Self>> {
         Reader::read(variables, settings)
+    }
+
+    /// The same, served as the variables say.
+    fn served(mut self, reader: &mut Reader<'_>) -> Self {
+        let default = Self::DEFAULT_TIMEOUT.as_secs().to_string();
+        self.timeout = reader.seconds(TIMEOUT, &default).unwrap_or(self.timeout);
+        if let Some(path) = reader.get(PATH) {
+            self.path = path.trim_start_matches('/').to_owned();
+        }
+        self.compression = compression(reader);
+        self.rate = SampleRate::read(reader, SAMPLE_RATE).unwrap_or(self.rate);
+        self.batch_bytes = reader.number(&[BATCH_BYTES], 1, "the default");
+        self.flush_at = reader.number(&[FLUSH_AT], 1, "the default");
+        self.flush_interval = reader.seconds(FLUSH_INTERVAL, "the default");
+        self
     }
 
     /// The defaults for this server and project.
@@ -97,12 +140,7 @@ const TIMEOUT: &str = "LANGFUSE_TIMEOUT";
 const ENABLED: &str = "LANGFUSE_TRACING_ENABLED";
 const SAMPLE_RATE: &str = "LANGFUSE_SAMPLE_RATE";
 const PATH: &str = "LANGFUSE_OTEL_TRACES_EXPORT_PATH";
-/// Langfuse's own variable, and those that it gives way to.
-const COMPRESSION: [&str; 3] = [
-    "LANGFUSE_OTEL_COMPRESSION",
-    "OTEL_EXPORTER_OTLP_TRACES_COMPRESSION",
-    "OTEL_EXPORTER_OTLP_COMPRESSION",
-];
+const COMPRESSION: &str = "LANGFUSE_OTEL_COMPRESSION";
 const BATCH_BYTES: &str = "LANGFUSE_OTEL_MAX_BATCH_SIZE_BYTES";
 const FLUSH_AT: &str = "LANGFUSE_FLUSH_AT";
 const FLUSH_INTERVAL: &str = "LANGFUSE_FLUSH_INTERVAL";
@@ -133,28 +171,16 @@ fn settings(reader: &mut Reader<'_>) -> Option<LangfuseSettings> {
         return None;
     }
     let credentials = credentials(reader)?;
-    let mut settings = LangfuseSettings::to(base(reader)?, credentials);
-    let default = LangfuseSettings::DEFAULT_TIMEOUT.as_secs().to_string();
-    if let Some(timeout) = reader.seconds(TIMEOUT, &default) {
-        settings.timeout = timeout;
-    }
-    if let Some(path) = reader.get(PATH) {
-        settings.path = path.trim_start_matches('/').to_owned();
-    }
-    settings.compression = compression(reader);
-    settings.rate = SampleRate::read(reader, SAMPLE_RATE).unwrap_or(SampleRate::ALL);
-    settings.batch_bytes = reader.number(&[BATCH_BYTES], 1, "the default");
-    settings.flush_at = reader.number(&[FLUSH_AT], 1, "the default");
-    settings.flush_interval = reader.seconds(FLUSH_INTERVAL, "the default");
-    Some(settings)
+    Some(LangfuseSettings::to(base(reader)?, credentials).served(reader))
 }
 
-/// A word that is none leaves what is usual. The standard's variables, which the OTLP destination reads too, are
-/// complained of there.
+/// Langfuse's own variable, or those of OTLP. A word that is none leaves what is usual.
 fn compression(reader: &mut Reader<'_>) -> Option<Compression> {
-    let (name, word) = reader.first(&COMPRESSION)?;
+    let (name, word) = reader
+        .first(&[COMPRESSION])
+        .or_else(|| reader.first(&otlp::settings::COMPRESSION))?;
     let compression = Compression::parse(&word);
-    if compression.is_none() && name == COMPRESSION[0] {
+    if compression.is_none() {
         reader.say(format!("{name} is neither gzip nor none: the default is used"));
     }
     compression
@@ -375,15 +401,19 @@ mod tests {
         assert_eq!(read(&[]).0, format!("{path} None {all:?} None"));
         let (said, messages) = read(&[
             (PATH, "/gateway/traces"),
-            (COMPRESSION[0], "none"),
-            (COMPRESSION[2], "gzip"),
+            (COMPRESSION, "none"),
+            (otlp::settings::COMPRESSION[1], "gzip"),
             (SAMPLE_RATE, "0"),
             (BATCH_BYTES, "1000"),
         ]);
         assert_eq!(said, "gateway/traces Some(None) SampleRate(0) Some(1000)");
         assert!(messages.is_empty());
-        assert!(read(&[(COMPRESSION[2], "gzip")]).0.contains("Some(Gzip)"));
-        let (said, messages) = read(&[(COMPRESSION[0], "zstd"), (BATCH_BYTES, "4 MB")]);
+        assert!(
+            read(&[(otlp::settings::COMPRESSION[1], "gzip")])
+                .0
+                .contains("Some(Gzip)")
+        );
+        let (said, messages) = read(&[(COMPRESSION, "zstd"), (BATCH_BYTES, "4 MB")]);
         assert_eq!(said, format!("{path} None {all:?} None"));
         assert_eq!(
             messages,
@@ -398,31 +428,34 @@ mod tests {
     fn otlp_that_goes_to_langfuse_is_known() {
         let behind = |url: &str, header: Option<&str>| {
             let mut headers = HeaderMap::new();
+            headers.insert("x-gateway", "abc".parse().unwrap());
             if let Some(header) = header {
                 headers.insert(AUTHORIZATION, header.parse().unwrap());
             }
-            let found = LangfuseSettings::behind_otlp(&Endpoint::parse(url).unwrap(), &headers);
-            found.map(|settings| settings.as_ref().map(shown))
+            let server = LangfuseSettings::server_behind(&Endpoint::parse(url).unwrap())?;
+            let variables = Variables::from_pairs([(FLUSH_AT, "64")]);
+            let found = LangfuseSettings::behind_otlp(server, headers, &variables).settings;
+            Some(found.map(|settings| {
+                assert_eq!(settings.headers.len(), 1, "the gateway's");
+                shown(&settings)
+            }))
         };
         let basic = Some("Basic cGstbGYtMTpzay1sZi0y");
-        assert_eq!(
-            behind("https://cloud.langfuse.com/api/public/otel/v1/traces", basic),
-            Some(Some(DEFAULTS.into()))
-        );
-        assert_eq!(
-            behind("https://cloud.langfuse.com/v1/traces", basic),
-            Some(Some(DEFAULTS.into()))
-        );
+        let cloud = "https://cloud.langfuse.com/ pk-lf-1:sk-lf-2 10s Some(64) None";
+        for url in [
+            "https://cloud.langfuse.com/api/public/otel/v1/traces",
+            "https://cloud.langfuse.com/v1/traces",
+        ] {
+            assert_eq!(behind(url, basic), Some(Some(cloud.into())));
+        }
         let own = behind("http://h:3000/lf/api/public/otel/v1/traces", basic);
         assert_eq!(
             own.flatten().as_deref(),
-            Some("http://h:3000/lf pk-lf-1:sk-lf-2 10s None None")
+            Some("http://h:3000/lf pk-lf-1:sk-lf-2 10s Some(64) None")
         );
-        assert_eq!(
-            behind("http://h/api/public/otel/v1/traces", Some("Bearer x")),
-            Some(None)
-        );
-        assert_eq!(behind("http://h/api/public/otel/v1/traces", None), Some(None));
+        for header in [Some("Bearer x"), None] {
+            assert_eq!(behind("http://h/api/public/otel/v1/traces", header), Some(None));
+        }
         for other in [
             "http://h:4318/v1/traces",
             "https://h/otel/v1/traces",

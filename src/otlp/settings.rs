@@ -42,6 +42,8 @@ pub(crate) struct Destinations {
     pub(crate) otlp: bool,
     /// The terminal.
     pub(crate) console: bool,
+    /// Some variable asks for one of them, or for none.
+    pub(crate) asked: bool,
 }
 
 impl OtlpSettings {
@@ -104,7 +106,7 @@ const TRACES_ENDPOINT: &str = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";
 const ENDPOINTS: [&str; 2] = [TRACES_ENDPOINT, ENDPOINT];
 const HEADERS: [&str; 2] = ["OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"];
 const TIMEOUT: [&str; 2] = ["OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT"];
-const COMPRESSION: [&str; 2] = [
+pub(crate) const COMPRESSION: [&str; 2] = [
     "OTEL_EXPORTER_OTLP_TRACES_COMPRESSION",
     "OTEL_EXPORTER_OTLP_COMPRESSION",
 ];
@@ -120,12 +122,6 @@ const CLIENT_KEY: [&str; 2] = [
     "OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY",
     "OTEL_EXPORTER_OTLP_CLIENT_KEY",
 ];
-/// That of spans before that of everything.
-const COUNT_LIMIT: [&str; 2] = ["OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "OTEL_ATTRIBUTE_COUNT_LIMIT"];
-const LENGTH_LIMIT: [&str; 2] = [
-    "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT",
-    "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT",
-];
 const PROTOCOL: [&str; 2] = [
     "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL",
     "OTEL_EXPORTER_OTLP_PROTOCOL",
@@ -138,8 +134,10 @@ fn destinations(reader: &mut Reader<'_>) -> Destinations {
         disabled: is_disabled(reader),
         otlp: reader.first(&ENDPOINTS).is_some(),
         console: false,
+        asked: reader.first(&ENDPOINTS).is_some(),
     };
     if let Some(list) = reader.get(EXPORTER) {
+        open.asked = true;
         let words: Vec<_> = list
             .split(',')
             .map(|word| word.trim().to_ascii_lowercase())
@@ -185,10 +183,6 @@ fn settings(reader: &mut Reader<'_>) -> Option<OtlpSettings> {
     }
     settings.compression = compression(reader, grpc);
     settings.tls = tls(reader)?;
-    settings.limits = Limits {
-        count: reader.number(&COUNT_LIMIT, 0, "no limit"),
-        length: reader.number(&LENGTH_LIMIT, 0, "no limit"),
-    };
     Some(settings)
 }
 
@@ -537,14 +531,17 @@ mod tests {
             disabled: false,
             otlp,
             console,
+            asked: true,
         };
+        let nothing = Destinations::default();
         let disabled = |otlp| Destinations {
             disabled: true,
             otlp,
             console: false,
+            asked: otlp,
         };
         let table: [(Pairs<'_>, Destinations, Lines<'_>); 15] = [
-            (&[], open(false, false), &[]),
+            (&[], nothing, &[]),
             (&[(ENDPOINT, "http://a")], open(true, false), &[]),
             (&[(TRACES_ENDPOINT, "http://a")], open(true, false), &[]),
             (&[(EXPORTER, "otlp")], open(true, false), &[]),
@@ -568,11 +565,11 @@ mod tests {
                 &["OTEL_TRACES_EXPORTER names more than otlp, console and none: the others are left out"],
             ),
             (&[(DISABLED, "True"), (ENDPOINT, "http://a")], disabled(true), &[]),
-            (&[(DISABLED, "false")], open(false, false), &[]),
-            (&[(DISABLED, " ")], open(false, false), &[]),
+            (&[(DISABLED, "false")], nothing, &[]),
+            (&[(DISABLED, " ")], nothing, &[]),
             (
                 &[(DISABLED, "1")],
-                open(false, false),
+                nothing,
                 &["OTEL_SDK_DISABLED is neither true nor false: it counts as false"],
             ),
         ];

@@ -22,7 +22,7 @@ fn program() {
     info_span!("work", as_type = "tool").in_scope(|| {});
     println!("report: {}", llm.flush_blocking(Duration::from_secs(2)));
     // A second subscriber cannot be; nothing is opened for it.
-    let again = tracing_llm::builder().init().unwrap_err();
+    let again = tracing_llm::builder().on_diagnostic(|_| {}).init().unwrap_err();
     assert!(again.is_already_initialized(), "{again}");
 }
 
@@ -114,7 +114,7 @@ fn what_cannot_be_is_said_in_one_line_and_the_host_goes_on() {
     let cases: &[Case<'_>] = &[
         (
             vec![keys[0], base],
-            "console 1 sent",
+            "no destination",
             &["LANGFUSE_SECRET_KEY is not set, LANGFUSE_PUBLIC_KEY is: no traces go to Langfuse"],
         ),
         (
@@ -123,12 +123,12 @@ fn what_cannot_be_is_said_in_one_line_and_the_host_goes_on() {
                 ("LANGFUSE_SECRET_KEY", "pk-lf-lab"),
                 base,
             ],
-            "console 1 sent",
+            "no destination",
             &["LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY are swapped: no traces go to Langfuse"],
         ),
         (
             vec![keys[0], keys[1], ("LANGFUSE_BASE_URL", "localhost:3000")],
-            "console 1 sent",
+            "no destination",
             &["LANGFUSE_BASE_URL has no http:// or https:// in front: no traces go to Langfuse"],
         ),
         (
@@ -173,12 +173,12 @@ fn what_cannot_be_is_said_in_one_line_and_the_host_goes_on() {
         ),
         (
             vec![("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318")],
-            "console 1 sent",
+            "no destination",
             &["OTEL_EXPORTER_OTLP_ENDPOINT has no http:// or https:// in front: no traces go to OTLP"],
         ),
         (
             vec![endpoint, ("OTEL_EXPORTER_OTLP_CERTIFICATE", "/nowhere/ca.pem")],
-            "console 1 sent",
+            "no destination",
             &[
                 "the file of OTEL_EXPORTER_OTLP_CERTIFICATE cannot be read, entity not found: no traces go to OTLP",
             ],
@@ -215,16 +215,28 @@ fn what_cannot_be_is_said_in_one_line_and_the_host_goes_on() {
             vec![behind, header],
             "langfuse 1 sent",
             &[
-                "the endpoint of OTEL_EXPORTER_OTLP_* is Langfuse's: it is sent what Langfuse is, with the keys in the headers",
+                "the endpoint of OTEL_EXPORTER_OTLP_* is Langfuse's, and is sent what Langfuse is, with the keys in the headers",
             ],
         ),
         (
             vec![behind],
-            "console 1 sent",
+            "no destination",
             &[
                 "the endpoint of OTEL_EXPORTER_OTLP_* is Langfuse's, and the headers have no keys of it: no traces go there; \
                LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY open it",
             ],
+        ),
+        (
+            vec![behind, header, ("LANGFUSE_TRACING_ENABLED", "no")],
+            "no destination",
+            &[
+                "the endpoint of OTEL_EXPORTER_OTLP_* is Langfuse's, which LANGFUSE_TRACING_ENABLED closes: no traces go there",
+            ],
+        ),
+        (
+            [&lab[..], &[("LANGFUSE_TRACING_ENABLED", "false")]].concat(),
+            "no destination",
+            &[],
         ),
         (
             [&lab[..], &[behind, header]].concat(),
@@ -238,7 +250,11 @@ fn what_cannot_be_is_said_in_one_line_and_the_host_goes_on() {
         assert_eq!(
             run(variables),
             (
-                format!("{open} · 0 lost"),
+                if *open == "no destination" {
+                    (*open).to_owned()
+                } else {
+                    format!("{open} · 0 lost")
+                },
                 lines.iter().map(ToString::to_string).collect()
             ),
             "{variables:?}"
@@ -262,10 +278,42 @@ fn grpc_needs_its_feature() {
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4317"),
         ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
     ];
+    assert_eq!(run(&variables), ("no destination".into(), vec![line.to_owned()]));
+}
+
+#[test]
+fn a_project_is_opened_once_and_another_one_beside_it() {
+    let lines = Lines::default();
+    let receiver = Receiver::langfuse();
+    let same = Langfuse::new(Receiver::PUBLIC_KEY, Receiver::SECRET_KEY).base_url(receiver.url());
+    let (_layer, llm) = tracing_llm::builder()
+        .langfuse(same.clone())
+        .langfuse(Langfuse::new("pk-lf-other", "sk-lf-other").base_url(receiver.url()))
+        .on_diagnostic(lines.writer())
+        .build()
+        .unwrap();
+    let names: Vec<_> = llm
+        .ledger()
+        .lanes()
+        .iter()
+        .map(|lane| lane.name().to_owned())
+        .collect();
+    assert_eq!(names, ["langfuse", "langfuse-2"]);
+    assert_eq!(lines.all(), [] as [&str; 0]);
+}
+
+#[test]
+fn a_builder_without_a_destination_says_so() {
+    let lines = Lines::default();
+    let (_layer, llm) = tracing_llm::builder()
+        .on_diagnostic(lines.writer())
+        .build()
+        .unwrap();
     assert_eq!(
-        run(&variables),
-        ("console 1 sent · 0 lost".into(), vec![line.to_owned()])
+        llm.flush_blocking(Duration::from_secs(1)).to_string(),
+        "no destination"
     );
+    assert_eq!(lines.count("no destination was named"), 1, "{:?}", lines.all());
 }
 
 #[test]
@@ -323,6 +371,21 @@ fn a_bad_value_of_the_program_is_an_error_that_names_it() {
         );
         assert!(!error.to_string().contains("-lf-1"), "{error}");
     }
+}
+
+#[test]
+fn nothing_secret_is_shown_of_a_destination() {
+    let otlp = Otlp::new("https://user:planted@h/v1/traces?key=planted").header("x-key", "planted");
+    let langfuse = Langfuse::new("pk-lf-1", "sk-lf-planted").base_url("https://user:planted@h");
+    let nonsense = Otlp::new("planted");
+    let shown = format!("{otlp:?} {langfuse:?} {nonsense:?}");
+    let builder = tracing_llm::builder()
+        .otlp_to(otlp)
+        .langfuse(langfuse)
+        .otlp_to(nonsense);
+    let shown = format!("{shown} {builder:?}");
+    assert!(!shown.contains("planted"), "{shown}");
+    assert!(shown.contains("https://h/v1/traces"), "{shown}");
 }
 
 #[test]

@@ -77,7 +77,9 @@ fn shown(attributes: &[KeyValue]) -> Vec<String> {
 #[test]
 fn otlp_is_sent_no_more_and_no_longer_attributes_than_it_takes() {
     let receiver = Receiver::otlp();
-    let endpoint = otlp(&receiver).attribute_count_limit(3).attribute_length_limit(5);
+    let endpoint = otlp(&receiver)
+        .attribute_count_limit(3)
+        .attribute_value_length_limit(5);
     run(tracing_llm::builder().otlp_to(endpoint), || {
         let span = info_span!(
             "work",

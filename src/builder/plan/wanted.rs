@@ -2,9 +2,9 @@
 
 use crate::builder::Builder;
 use crate::builder::choices::Choices;
+use crate::dialect::Limits;
 use crate::env::{FromEnv, Reader, Variables};
 use crate::error::Error;
-use crate::http::Endpoint;
 use crate::langfuse::deployment::Deployment;
 use crate::langfuse::settings::LangfuseSettings;
 use crate::model::{Resource, Value};
@@ -88,17 +88,26 @@ impl Wanted {
             self.disabled = true;
             return messages;
         }
-        let langfuse = take(LangfuseSettings::from_env(variables), &mut messages);
-        let langfuse = langfuse.map(|settings| Asked::by_variables(settings, "LANGFUSE_*"));
-        self.langfuse.extend(langfuse);
+        if let Some(project) = take(LangfuseSettings::from_env(variables), &mut messages) {
+            // Two lanes would store every row twice.
+            if self.opens(&project) {
+                messages.push("LANGFUSE_* name the project that the program names: it is opened once".into());
+            } else {
+                self.langfuse.push(Asked::by_variables(project, "LANGFUSE_*"));
+            }
+        }
         if destinations.otlp {
             let otlp = take(OtlpSettings::from_env(variables), &mut messages);
-            let otlp = otlp.and_then(|settings| self.unless_langfuses(settings, &mut messages));
+            let otlp = otlp.and_then(|settings| self.unless_langfuses(settings, variables, &mut messages));
             let otlp = otlp.map(|settings| Asked::by_variables(settings, "OTEL_EXPORTER_OTLP_*"));
             self.otlp.extend(otlp);
         }
         if builder.sample_rate.is_none() {
             self.rate = take(SampleRate::from_env(variables), &mut messages);
+        }
+        let limits = take(Limits::from_env(variables), &mut messages);
+        for otlp in &mut self.otlp {
+            otlp.settings.limits = otlp.settings.limits.or(limits);
         }
         self.batching = take(Batching::from_env(variables), &mut messages);
         let deployment = take(Deployment::from_env(variables), &mut messages);
@@ -107,10 +116,10 @@ impl Wanted {
         let resource = take(Resource::from_env(variables), &mut messages);
         self.describe(resource, builder);
         self.switch(take(Switches::from_env(variables), &mut messages), builder);
-        let nothing_opens =
-            self.langfuse.is_empty() && self.otlp.is_empty() && !builder.names_other_destinations();
-        let asked_for_none = variables.get("OTEL_TRACES_EXPORTER").is_some();
-        self.console |= destinations.console || (nothing_opens && !asked_for_none);
+        let nothing_opens = !self.names_a_destination() && !builder.names_other_destinations();
+        // Where something was asked for and cannot be, content does not appear in the log in its place.
+        let nothing_asked = !destinations.asked && !LangfuseSettings::is_spoken_of(variables);
+        self.console |= destinations.console || (nothing_opens && nothing_asked);
         messages
     }
 
@@ -126,34 +135,49 @@ impl Wanted {
 
     /// Langfuse takes OTLP, and its guides for other languages say how to send it. It is then served as Langfuse, since
     /// it would show little of what OTLP backends are sent, and not twice, since it would store every row twice.
-    fn unless_langfuses(&mut self, otlp: OtlpSettings, messages: &mut Vec<String>) -> Option<OtlpSettings> {
-        const ENDPOINT: &str = "the endpoint of OTEL_EXPORTER_OTLP_*";
-        let Some(project) = LangfuseSettings::behind_otlp(&otlp.endpoint, &otlp.headers) else {
+    fn unless_langfuses(
+        &mut self,
+        otlp: OtlpSettings,
+        variables: &Variables,
+        messages: &mut Vec<String>,
+    ) -> Option<OtlpSettings> {
+        let Some(server) = LangfuseSettings::server_behind(&otlp.endpoint) else {
             return Some(otlp);
         };
-        let is_open = |base: &Endpoint| self.langfuse.iter().any(|open| open.settings.base == *base);
-        match project {
-            Some(project) if !is_open(&project.base) => {
-                messages.push(format!(
-                    "{ENDPOINT} is Langfuse's: it is sent what Langfuse is, with the keys in the headers"
-                ));
+        let is_served = self.langfuse.iter().any(|open| open.settings.base == server);
+        let project = LangfuseSettings::behind_otlp(server, otlp.headers, variables);
+        let outcome = match take(project, messages) {
+            _ if !LangfuseSettings::is_enabled(variables) => {
+                "which LANGFUSE_TRACING_ENABLED closes: no traces go there"
+            }
+            None if is_served => ALREADY,
+            None => {
+                "and the headers have no keys of it: no traces go there; LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY \
+                 open it"
+            }
+            Some(project) if self.opens(&project) => ALREADY,
+            Some(project) => {
                 let project = LangfuseSettings {
                     tls: otlp.tls,
-                    timeout: otlp.timeout,
                     ..project
                 };
-                self.langfuse
-                    .push(Asked::by_variables(project, "OTEL_EXPORTER_OTLP_*"));
+                let project = Asked::by_variables(project, "OTEL_EXPORTER_OTLP_*");
+                self.langfuse.push(project);
+                "and is sent what Langfuse is, with the keys in the headers"
             }
-            None if self.langfuse.is_empty() => messages.push(format!(
-                "{ENDPOINT} is Langfuse's, and the headers have no keys of it: no traces go there; \
-                 LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY open it"
-            )),
-            _ => messages.push(format!(
-                "{ENDPOINT} is Langfuse's, where the traces go already: they are not sent there twice"
-            )),
-        }
+        };
+        messages.push(format!(
+            "the endpoint of OTEL_EXPORTER_OTLP_* is Langfuse's, {outcome}"
+        ));
         None
+    }
+
+    pub(super) fn names_a_destination(&self) -> bool {
+        !self.langfuse.is_empty() || !self.otlp.is_empty() || self.console
+    }
+
+    fn opens(&self, project: &LangfuseSettings) -> bool {
+        self.langfuse.iter().any(|open| open.settings.is(project))
     }
 
     /// The resource: what the program says over what the process is.
@@ -169,6 +193,8 @@ impl Wanted {
         self.resource = resource;
     }
 }
+
+const ALREADY: &str = "where the traces go already: they are not sent there twice";
 
 /// The switches that no room below has for itself.
 struct Switches {
