@@ -179,7 +179,8 @@ impl Builder {
     }
 
     /// The environment of every trace that has none of its own; it wins over `LANGFUSE_TRACING_ENVIRONMENT`. Langfuse
-    /// knows lower-case letters, digits, `-` and `_`, at most 40 of them, not beginning with `langfuse`.
+    /// knows letters, which it makes lower case, digits, `-` and `_`, at most 40 of them, not beginning with `langfuse`:
+    /// what it makes of another name is said. OTLP takes any.
     pub fn environment(mut self, environment: impl Into<String>) -> Self {
         self.environment = Some(environment.into());
         self

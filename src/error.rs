@@ -3,11 +3,10 @@
 use std::borrow::Cow;
 use std::fmt;
 
-/// Why a layer or a pipeline could not be built.
+/// Why a layer or a pipeline could not be built, or a table of prices not read.
 ///
-/// It never holds a key, a header or a body. A missing or bad *variable* is no error: it disables what it concerns
+/// `Debug` is its text with its causes, as `main` prints it. It never holds a key, a header or a body. A missing or bad *variable* is no error: it disables what it concerns
 /// and says so in one line; a bad value given to the builder by the program is one.
-#[derive(Debug)]
 pub struct Error {
     kind: Kind,
     message: Cow<'static, str>,
@@ -34,6 +33,12 @@ impl Error {
         self.kind == Kind::AlreadyInitialized
     }
 
+    /// The system, or the build, lacks something: a thread, a provider of cryptography.
+    #[must_use]
+    pub fn is_system(&self) -> bool {
+        self.kind == Kind::System
+    }
+
     pub(crate) fn new(kind: Kind, message: impl Into<Cow<'static, str>>) -> Self {
         Self {
             kind,
@@ -51,6 +56,18 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        let mut cause = std::error::Error::source(self);
+        while let Some(source) = cause {
+            write!(f, ": {source}")?;
+            cause = source.source();
+        }
+        Ok(())
     }
 }
 

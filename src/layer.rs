@@ -207,6 +207,9 @@ where
         let Some(span) = context.event_span(event) else {
             return;
         };
+        if core.is_sampled_out(&span) {
+            return;
+        }
         with_scratch(|scratch| {
             event.record(&mut Visitor {
                 fields: scratch,

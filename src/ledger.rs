@@ -71,7 +71,7 @@ impl Ledger {
     }
 
     /// How many traces a sample rate kept from one destination at least. Nothing of such a trace is offered there, so no
-    /// account has it.
+    /// account has it. Beginnings are counted, also those of infrastructure that the destination would not be shown.
     #[must_use]
     pub fn sampled_out(&self) -> u64 {
         self.sampled_out

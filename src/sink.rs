@@ -20,6 +20,9 @@ pub(crate) trait Sink: Send + Sync + 'static {
     /// not filled yet.
     fn shown(&self, callsite: &Callsite) -> Lanes;
 
+    /// Whether a trace may be shown nowhere.
+    fn samples(&self) -> bool;
+
     /// A trace begins: the lanes that show anything of it.
     fn sample(&self, trace: TraceId) -> Lanes;
 

@@ -359,6 +359,10 @@ impl Sink for Memory {
         }
     }
 
+    fn samples(&self) -> bool {
+        false
+    }
+
     fn sample(&self, _: TraceId) -> Lanes {
         self.lanes()
     }

@@ -52,7 +52,7 @@ const SHOWN: [&str; 3] = [
 ];
 
 const HIDDEN: &str = "no span was seen before the first flush; a filter set for the whole subscriber, such as an \
-    EnvFilter without RUST_LOG, hides the level INFO";
+    EnvFilter without RUST_LOG, hides the level INFO, or the layer was not added to the subscriber";
 
 /// What a composition is made of.
 struct Parts {

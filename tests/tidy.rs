@@ -17,10 +17,7 @@ const FLOORS: [(u8, &str); 6] = [
     // The front door, the wiring and the test kit know all rooms.
     (5, "lib builder testing"),
     (4, "langfuse"),
-    (
-        3,
-        "layer manual pipeline otlp opentelemetry console prometheus signal",
-    ),
+    (3, "layer manual pipeline otlp opentelemetry console signal"),
     // Seams: one trait, or one shared thing, each.
     (
         2,

@@ -126,6 +126,7 @@ fn otlp(settings: OtlpSettings, dialect: GenAiDialect) -> Result<Box<dyn Exporte
     #[cfg(feature = "grpc")]
     if settings.grpc {
         use crate::opentelemetry::{exporter::SdkExporter, grpc};
+        settings.tls.check()?;
         let exporter = grpc::GrpcExporter::new(
             settings.endpoint,
             settings.headers,

@@ -6,10 +6,13 @@
 //! Source: OpenTelemetry semantic conventions, GenAI (development), exceptions; OpenInference for `input.value` and
 //! `output.value`.
 
+mod named;
+
 use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+use self::named::Named;
 use super::{Attributes, Dialect, Limits, Span};
 use crate::field::{Role, Trust, gen_ai, semantic_name};
 use crate::model::{
@@ -77,8 +80,11 @@ impl Dialect for GenAiDialect {
             content(input, observation, observation.said_input(), attributes);
             content(output, observation, observation.said_output(), attributes);
         }
-        self.fields(observation, attributes);
+        // A destination that takes few attributes shall have those that say most.
+        self.fields(observation, Part::Semantic, attributes);
         implied(observation, attributes);
+        self.fields(observation, Part::Own, attributes);
+        // A field of the program's own with that name stays what it is.
         priced(observation, attributes);
         self.warning(observation, attributes);
         if observation.parent_in(lane).is_none() {
@@ -90,6 +96,15 @@ impl Dialect for GenAiDialect {
         span.dropped(observation);
         observation.links().iter().for_each(|link| span.link(link));
     }
+}
+
+/// Which of a span's fields are written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    /// Those with a name of the conventions, under it, and usage.
+    Semantic,
+    /// The others, under their own.
+    Own,
 }
 
 impl GenAiDialect {
@@ -114,7 +129,7 @@ impl GenAiDialect {
         }
     }
 
-    fn fields(&self, observation: &Observation, attributes: &mut impl Attributes) {
+    fn fields(&self, observation: &Observation, part: Part, attributes: &mut impl Attributes) {
         let mut named = Named::default();
         // Of one key the first stays.
         let (said, recorded) = (observation.fields(), observation.fields());
@@ -127,9 +142,12 @@ impl GenAiDialect {
             }
             match place(&field) {
                 Place::Nowhere => {}
-                Place::Own => attributes.put(field.name, field.value),
-                Place::Usage => attributes.put(("usage.", field.short), field.value),
-                Place::Semantic(name) => named.offer(name, &field),
+                Place::Own if part == Part::Own => attributes.put(field.name, field.value),
+                Place::Usage if part == Part::Semantic => {
+                    attributes.put(("usage.", field.short), field.value);
+                }
+                Place::Semantic(name) if part == Part::Semantic => named.offer(name, &field),
+                Place::Own | Place::Usage | Place::Semantic(_) => {}
             }
         }
         named.write(attributes);
@@ -269,36 +287,6 @@ fn is_content_of(observation: &Observation, field: &Field<'_>) -> bool {
 /// Whether the name of a content is one that backends know: it stays, also on a type for which we have another.
 fn keeps_its_name(field: &Field<'_>) -> bool {
     field.trust.is_foreign() || (field.trust == Trust::Convention && field.name.starts_with("gen_ai."))
-}
-
-/// Fields that the conventions have names for. Several may share one: the one that counts wins, then the most trusted,
-/// then the last.
-#[derive(Default)]
-struct Named<'a>(SmallVec<[(&'static str, Rank, ValueRef<'a>); 8]>);
-
-/// Whether a field's role counts, and how far it is trusted.
-type Rank = (bool, Trust);
-
-impl<'a> Named<'a> {
-    fn offer(&mut self, name: &'static str, field: &Field<'a>) {
-        let rank = (field.used.counts, field.trust);
-        let value = match (field.role, field.value.as_count()) {
-            // A count is a number, also where a program wrote it as text.
-            (Role::Usage, Some(count)) => ValueRef::U64(count),
-            _ => field.value,
-        };
-        match self.0.iter_mut().find(|(known, ..)| *known == name) {
-            Some(known) if known.1 > rank => {}
-            Some(known) => *known = (name, rank, value),
-            None => self.0.push((name, rank, value)),
-        }
-    }
-
-    fn write(&self, attributes: &mut impl Attributes) {
-        for (name, _, value) in &self.0 {
-            attributes.put(*name, *value);
-        }
-    }
 }
 
 /// What the observation knows and no field said under the conventions' name.

@@ -36,6 +36,11 @@ impl View {
         self.rate.keeps(trace)
     }
 
+    /// Whether it shows something of every trace.
+    pub(crate) fn keeps_all(&self) -> bool {
+        self.rate == SampleRate::ALL
+    }
+
     /// Whether it shows observations only.
     pub(crate) fn is_of_observations(&self) -> bool {
         self.scope == Scope::Observations

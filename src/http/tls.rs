@@ -16,13 +16,29 @@ pub(crate) struct Tls {
 }
 
 impl Tls {
+    /// Whether they look like PEM, for a client that would find out when it connects.
+    #[cfg(feature = "grpc")]
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        let has = |pem: &[u8], what: &str| String::from_utf8_lossy(pem).contains(what);
+        if self.roots.as_ref().is_some_and(|pem| !has(pem, CERTIFICATE)) {
+            return Err(invalid(NO_ROOTS));
+        }
+        let identity = self.identity.as_ref();
+        if identity
+            .is_some_and(|(certificate, key)| !has(certificate, CERTIFICATE) || !has(key, "PRIVATE KEY"))
+        {
+            return Err(invalid(NO_IDENTITY));
+        }
+        Ok(())
+    }
+
     /// Makes a client trust and show them.
     #[cfg(any(feature = "rustls", feature = "native-tls", feature = "rustls-no-provider"))]
     pub(super) fn apply(&self, mut builder: ClientBuilder) -> Result<ClientBuilder, Error> {
         if let Some(pem) = &self.roots {
             let roots = reqwest::Certificate::from_pem_bundle(pem).unwrap_or_default();
             if roots.is_empty() {
-                return Err(invalid("there is no certificate in the CA's PEM"));
+                return Err(invalid(NO_ROOTS));
             }
             builder = builder.tls_certs_only(roots);
         }
@@ -56,7 +72,23 @@ fn invalid(message: &'static str) -> Error {
     Error::new(Kind::InvalidValue, message)
 }
 
-#[cfg(any(feature = "rustls", feature = "native-tls", feature = "rustls-no-provider"))]
+#[cfg(feature = "grpc")]
+const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----";
+
+#[cfg(any(
+    feature = "rustls",
+    feature = "native-tls",
+    feature = "rustls-no-provider",
+    feature = "grpc"
+))]
+const NO_ROOTS: &str = "there is no certificate in the CA's PEM";
+
+#[cfg(any(
+    feature = "rustls",
+    feature = "native-tls",
+    feature = "rustls-no-provider",
+    feature = "grpc"
+))]
 const NO_IDENTITY: &str = "the client's certificate and key cannot be read as PEM";
 
 /// With native-tls beside rustls, reqwest takes that.

@@ -69,8 +69,8 @@ impl Credentials {
             (true, true) => format!("{public} and {secret} are swapped"),
             (true, false) => format!("{public} holds a secret key (sk-lf-…)"),
             (false, true) => format!("{secret} holds a public key (pk-lf-…)"),
-            (false, false) if bad(&self.public_key) => format!("{public} is not a key"),
-            (false, false) if bad(&self.secret_key) => format!("{secret} is not a key"),
+            (false, false) if bad(&self.public_key) => format!("{public} is not a key (a placeholder?)"),
+            (false, false) if bad(&self.secret_key) => format!("{secret} is not a key (a placeholder?)"),
             (false, false) => return None,
         })
     }
@@ -94,7 +94,10 @@ mod tests {
             keys("sk-lf-2", "pk-lf-1").unwrap_err(),
             "the public key and the secret key are swapped"
         );
-        assert_eq!(keys("", "sk").unwrap_err(), "the public key is not a key");
+        assert_eq!(
+            keys("", "sk").unwrap_err(),
+            "the public key is not a key (a placeholder?)"
+        );
     }
 
     #[test]

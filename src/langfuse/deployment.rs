@@ -13,16 +13,27 @@ pub(crate) struct Deployment {
 }
 
 impl Deployment {
+    /// What Langfuse makes of a name that it does not store as it is written; upper case it does not tell from lower.
+    pub(crate) fn lost(environment: &str) -> Option<&'static str> {
+        let stored = normalise(environment);
+        if stored.eq_ignore_ascii_case(environment) {
+            None
+        } else if stored == "default" {
+            Some("is no name of letters, digits, - and _: Langfuse shows its traces under `default`")
+        } else {
+            Some(
+                "begins with langfuse or has over 40 characters: Langfuse shows its traces under a part of it",
+            )
+        }
+    }
+
     /// Environment and release, as they are written. Without a release that of the platform that built or runs the
     /// program.
     pub(crate) fn from_env(variables: &Variables) -> FromEnv<Self> {
         Reader::read(variables, |reader| {
             let environment = reader.get(ENVIRONMENT);
-            let is_lost = |name: &str| normalise(name) == "default" && !name.eq_ignore_ascii_case("default");
-            if environment.as_deref().is_some_and(is_lost) {
-                reader.say(format!(
-                    "{ENVIRONMENT} is no name of letters, digits, - and _: Langfuse shows its traces under `default`"
-                ));
+            if let Some(lost) = environment.as_deref().and_then(Self::lost) {
+                reader.say(format!("{ENVIRONMENT} {lost}"));
             }
             let release = reader.get(RELEASE);
             let release = release.or_else(|| Some(reader.first(&COMMITS)?.1));
@@ -68,6 +79,13 @@ mod tests {
             ]
         );
         assert!(read(&[(ENVIRONMENT, "Default")]).messages.is_empty());
+        assert_eq!(
+            read(&[(ENVIRONMENT, "langfuse-prod")]).messages,
+            [
+                "LANGFUSE_TRACING_ENVIRONMENT begins with langfuse or has over 40 characters: Langfuse shows its traces under a \
+                 part of it"
+            ]
+        );
         assert_eq!(read(&[]).settings, Deployment::default());
     }
 

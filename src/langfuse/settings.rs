@@ -262,11 +262,11 @@ mod tests {
             ),
             (
                 &[(PUBLIC_KEY, "pk-lf-1\n2"), (SECRET_KEY, "sk-lf-2")],
-                &["LANGFUSE_PUBLIC_KEY is not a key: no traces go to Langfuse"],
+                &["LANGFUSE_PUBLIC_KEY is not a key (a placeholder?): no traces go to Langfuse"],
             ),
             (
                 &[(PUBLIC_KEY, "pk-lf-1"), (SECRET_KEY, "pk-lf:sk-lf-2")],
-                &["LANGFUSE_SECRET_KEY is not a key: no traces go to Langfuse"],
+                &["LANGFUSE_SECRET_KEY is not a key (a placeholder?): no traces go to Langfuse"],
             ),
             (&[KEYS[0], KEYS[1], (ENABLED, "False"), (BASE[0], "bad")], &[]),
         ];

@@ -296,7 +296,7 @@ impl TraceHandle {
 
     /// Metadata of the trace, shown on each of its observations: at most 128 keys, of which more are left out.
     pub fn metadata(&self, key: impl AsRef<str>, value: impl Serialize) -> &Self {
-        if self.top.is_none() {
+        if !self.top.as_ref().is_some_and(|top| top.is_kept) {
             return self;
         }
         let key = key.as_ref();

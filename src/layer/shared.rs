@@ -24,6 +24,8 @@ pub(crate) struct Core {
     pub(super) observation_lanes: Lanes,
     pub(super) diagnostics: Diagnostics,
     severity: Severity,
+    /// Some trace may be shown nowhere.
+    samples: bool,
     plain_names: bool,
     pub(super) error_events: bool,
     pub(super) callsites: Callsites,
@@ -46,6 +48,7 @@ impl Core {
             observation_lanes: ground.sink().observations(),
             diagnostics,
             severity: roles::severity(level),
+            samples: ground.sink().samples(),
             plain_names,
             error_events,
             callsites: Callsites::default(),
@@ -121,6 +124,14 @@ impl Core {
         S: LookupSpan<'a>,
     {
         span.scope().find(|span| self.on(span, |_| ()).is_some())
+    }
+
+    /// Whether nothing of the span's trace is shown anywhere: then nothing said in it is even written down.
+    pub(super) fn is_sampled_out<'a, S>(&self, span: &SpanRef<'a, S>) -> bool
+    where
+        S: LookupSpan<'a>,
+    {
+        self.samples && self.on_nearest(span, |open| !open.is_kept()).unwrap_or(false)
     }
 
     /// Brings what of the trace holds for a span up to date, if any span changed something: down from the nearest

@@ -61,8 +61,11 @@ impl Work {
             trace.callsite.shown.intersection(trace.lanes)
         };
         let source = &trace.source;
-        let mut fields = source.sink.buffer();
-        fields.str(Head::handle(Key::Known("name"), Role::Name), &name);
+        let mut fields = Fields::default();
+        if !shown.is_empty() {
+            fields = source.sink.buffer();
+            fields.str(Head::handle(Key::Known("name"), Role::Name), &name);
+        }
         let draft = Draft {
             kind,
             fields,

@@ -127,6 +127,9 @@ impl TraceHandle {
 
     /// Metadata of the trace, shown on each of its observations: at most 128 keys, of which more are left out.
     pub fn metadata(&self, key: impl AsRef<str>, value: impl Serialize) -> &Self {
+        if self.0.lanes.is_empty() && !self.0.is_over() {
+            return self;
+        }
         let key = key.as_ref();
         let set = trace_metadata(&value, |value| {
             self.set(|attributes| read::set_attribute(attributes, Role::TraceMetadata, key, value))

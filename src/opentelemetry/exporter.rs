@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::pin;
 use std::sync::Arc;
@@ -33,6 +34,8 @@ pub(crate) struct SdkExporter<D, E: SpanExporter> {
     judge: Judge,
     /// The export that is running: it is never called a second time before the first is over.
     flight: Option<Flight>,
+    /// What it took after the attempt had been given up.
+    taken: Vec<SpanId>,
     /// How many answers in a row said nothing certain.
     doubts: u32,
 }
@@ -51,8 +54,8 @@ pub(crate) enum Failure {
 
 /// An export on its way.
 struct Flight {
-    /// The first observation of its batch, and how many there are.
-    batch: (Option<SpanId>, usize),
+    /// The observations of its batch.
+    batch: Vec<SpanId>,
     running: JoinHandle<OTelSdkResult>,
 }
 
@@ -70,31 +73,33 @@ impl<D: Dialect, E: SpanExporter + 'static> SdkExporter<D, E> {
             exporter: Arc::new(exporter),
             judge,
             flight: None,
+            taken: Vec::new(),
             doubts: 0,
         }
     }
 
     async fn send(&mut self, batch: &Batch) -> Result<Exported, ExportError> {
-        let mark = (batch.observations().next().map(Observation::id), batch.len());
-        let before = match &mut self.flight {
-            Some(flight) => Some((flight.batch, (&mut flight.running).await)),
-            None => None,
-        };
+        if let Some(flight) = &mut self.flight {
+            let answer = (&mut flight.running).await;
+            let batch = mem::take(&mut flight.batch);
+            self.flight = None;
+            self.taken = if matches!(answer, Ok(Ok(()))) {
+                batch
+            } else {
+                Vec::new()
+            };
+        }
+        // The lane gave an attempt up and makes it again, whole or in halves: what was taken is not sent again.
+        if batch.observations().all(|one| self.taken.contains(&one.id())) {
+            return self.read(Ok(()));
+        }
+        self.taken.clear();
+        let flight = self.flight.insert(Flight {
+            batch: batch.observations().map(Observation::id).collect(),
+            running: self.start(batch),
+        });
+        let answer = (&mut flight.running).await;
         self.flight = None;
-        // The lane gave the attempt up and makes it again: its answer is this batch's.
-        let answered = before.filter(|(before, answer)| *before == mark && matches!(answer, Ok(Ok(()))));
-        let answer = match answered {
-            Some((_, answer)) => answer,
-            None => {
-                let flight = self.flight.insert(Flight {
-                    batch: mark,
-                    running: self.start(batch),
-                });
-                let answer = (&mut flight.running).await;
-                self.flight = None;
-                answer
-            }
-        };
         match answer {
             Ok(answer) => self.read(answer),
             // The lane knows what to do with a panic.
@@ -274,6 +279,23 @@ mod tests {
         go.send(()).unwrap();
         assert_eq!(exporter.export(&batch("a")).await, Ok(Exported::all()));
         assert_eq!(*names.lock().unwrap(), ["a"]);
+    }
+
+    #[tokio::test]
+    async fn nor_are_its_halves() {
+        let (sdk, go, names) = blocking();
+        let mut exporter = exporter(sdk);
+        let (a, b) = (batch("a").into_observations(), batch("b").into_observations());
+        let whole = Batch::new(0, [a.clone(), b.clone()].concat());
+        give_up(&mut exporter, &whole).await;
+        go.send(()).unwrap();
+        for half in [a, b] {
+            let half = Batch::new(0, half);
+            assert_eq!(exporter.export(&half).await, Ok(Exported::all()));
+        }
+        assert_eq!(*names.lock().unwrap(), ["a", "b"]);
+        go.send(()).unwrap();
+        assert_eq!(exporter.export(&batch("c")).await, Ok(Exported::all()));
     }
 
     #[tokio::test]

@@ -27,7 +27,7 @@ pub(crate) struct GrpcExporter {
     timeout: Duration,
     tls: Tls,
     resource: Resource,
-    connection: OnceLock<Result<opentelemetry_otlp::SpanExporter, String>>,
+    connection: OnceLock<opentelemetry_otlp::SpanExporter>,
 }
 
 impl GrpcExporter {
@@ -79,10 +79,15 @@ impl GrpcExporter {
 
 impl SpanExporter for GrpcExporter {
     async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
-        match self.connection.get_or_init(|| self.connect()) {
-            Ok(exporter) => exporter.export(batch).await,
-            Err(reason) => Err(OTelSdkError::InternalFailure(reason.clone())),
-        }
+        let exporter = match self.connection.get() {
+            Some(exporter) => exporter,
+            // One that could not be made is made again.
+            None => {
+                let exporter = self.connect().map_err(OTelSdkError::InternalFailure)?;
+                self.connection.get_or_init(|| exporter)
+            }
+        };
+        exporter.export(batch).await
     }
 
     fn set_resource(&mut self, resource: &Resource) {

@@ -257,6 +257,10 @@ impl Sink for Queue {
         self.showing.of_callsite(callsite)
     }
 
+    fn samples(&self) -> bool {
+        self.showing.samples()
+    }
+
     fn sample(&self, trace: TraceId) -> Lanes {
         let lanes = self.showing.of_trace(trace);
         if lanes.is_empty() {
@@ -369,7 +373,7 @@ impl Kept {
 const HAND_KEPT: usize = 4096;
 
 const NOTHING_SEEN: &str = "no span was seen before the first flush; a filter set for the whole subscriber, such as an \
-    EnvFilter without RUST_LOG, hides the level INFO";
+    EnvFilter without RUST_LOG, hides the level INFO, or the layer was not added to the subscriber";
 
 #[cfg(test)]
 mod tests {

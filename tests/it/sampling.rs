@@ -112,10 +112,16 @@ fn what_is_said_in_a_trace_that_nobody_is_sent_is_not_even_written_down() {
             span.record("later", debug(&asked));
             span.in_scope(|| {
                 current().output(&asked).metadata("key", &asked);
+                current().trace().metadata("key", &asked);
+                tracing::info!(?asked, "an event");
                 // Its id is known all the same, so that a log line can name it.
                 assert!(current().trace_id().is_some());
             });
         });
+        let by_hand = llm.trace("by hand").start();
+        by_hand.output(&asked).trace().metadata("key", &asked);
+        by_hand.end();
+        llm.flush_blocking(Duration::from_secs(20));
         let asked = asked.0.load(Ordering::Relaxed);
         (asked, receiver.requests().len(), llm.ledger().to_string())
     };
@@ -123,8 +129,8 @@ fn what_is_said_in_a_trace_that_nobody_is_sent_is_not_even_written_down() {
     assert_eq!((asked, requests), (0, 0));
     assert_eq!(
         ledger,
-        "otlp: 0 offered = 0 exported + 0 failed + 0 dropped + 0 queued\n0 open, 1 of the traces sampled out"
+        "otlp: 0 offered = 0 exported + 0 failed + 0 dropped + 0 queued\n0 open, 2 of the traces sampled out"
     );
     let (asked, requests, _) = said(1.0);
-    assert_eq!((asked, requests), (4, 1));
+    assert_eq!((asked, requests), (8, 2));
 }

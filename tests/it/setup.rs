@@ -287,7 +287,8 @@ fn a_project_is_opened_once_and_another_one_beside_it() {
     let receiver = Receiver::langfuse();
     let same = Langfuse::new(Receiver::PUBLIC_KEY, Receiver::SECRET_KEY).base_url(receiver.url());
     let (_layer, llm) = tracing_llm::builder()
-        .langfuse(same.clone())
+        .environment("Prod EU!")
+        .langfuse(same)
         .langfuse(Langfuse::new("pk-lf-other", "sk-lf-other").base_url(receiver.url()))
         .on_diagnostic(lines.writer())
         .build()
@@ -299,7 +300,9 @@ fn a_project_is_opened_once_and_another_one_beside_it() {
         .map(|lane| lane.name().to_owned())
         .collect();
     assert_eq!(names, ["langfuse", "langfuse-2"]);
-    assert_eq!(lines.all(), [] as [&str; 0]);
+    let line =
+        "the environment is no name of letters, digits, - and _: Langfuse shows its traces under `default`";
+    assert_eq!(lines.all(), [line]);
 }
 
 #[test]
@@ -370,6 +373,27 @@ fn a_bad_value_of_the_program_is_an_error_that_names_it() {
             "{error}"
         );
         assert!(!error.to_string().contains("-lf-1"), "{error}");
+    }
+}
+
+#[cfg(feature = "grpc")]
+#[test]
+fn a_bad_certificate_is_an_error_over_grpc_too() {
+    for (bad, word) in [
+        (
+            Otlp::grpc("https://h:4317").ca_certificates("no PEM"),
+            "no certificate",
+        ),
+        (
+            Otlp::grpc("https://h:4317").client_certificate("no", "PEM"),
+            "client's certificate",
+        ),
+    ] {
+        let error = tracing_llm::builder().otlp_to(bad).build().unwrap_err();
+        assert!(
+            error.is_invalid_value() && error.to_string().contains(word),
+            "{error}"
+        );
     }
 }
 

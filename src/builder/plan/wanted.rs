@@ -55,6 +55,13 @@ pub(super) struct Wanted {
 
 impl Wanted {
     pub(super) fn by_hand(builder: &mut Builder) -> Result<Self, Error> {
+        let named = builder
+            .environment
+            .as_deref()
+            .filter(|_| !builder.langfuse.is_empty());
+        if let Some(lost) = named.and_then(Deployment::lost) {
+            builder.diagnostics.say(&format!("the environment {lost}"));
+        }
         let langfuse = builder.langfuse.drain(..);
         let langfuse = langfuse.map(|one| Asked::by_hand(one.choices.clone(), one.settings()));
         let otlp = builder.otlp.drain(..);

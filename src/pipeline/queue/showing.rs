@@ -37,6 +37,11 @@ impl Showing {
         self.those(|view| view.shows(callsite))
     }
 
+    /// Whether there may be a trace that none shows.
+    pub(super) fn samples(&self) -> bool {
+        !self.views.iter().any(View::keeps_all)
+    }
+
     /// Those of a trace that begins.
     pub(super) fn of_trace(&self, trace: TraceId) -> Lanes {
         let lanes = self.those(|view| view.keeps(trace));
