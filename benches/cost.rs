@@ -11,9 +11,11 @@
 )]
 
 use std::hint::black_box;
+use std::time::Duration;
 
 use tracing::field::Empty;
 use tracing::{Dispatch, dispatcher, info, info_span};
+use tracing_llm::Pipeline;
 use tracing_llm::export::{Batch, ExportFuture, Exported, Exporter, Scope};
 use tracing_subscriber::layer::SubscriberExt;
 
@@ -51,7 +53,7 @@ fn main() {
             "generation" => generation,
             _ => {
                 for (name, run) in [("empty", empty as fn(&Texts, u64)), ("generation", generation)] {
-                    run(&texts, spans);
+                    warm(&llm, run, &texts, spans);
                     let counted = allocation_counter::measure(|| run(&texts, spans));
                     let per_span = |count: u64| count as f64 / spans as f64;
                     let (count, bytes) = (per_span(counted.count_total), per_span(counted.bytes_total));
@@ -60,12 +62,20 @@ fn main() {
                 return drop(parent);
             }
         };
-        // Callsites are registered and buffers grown before anything is counted.
-        spans_of(&texts, 100);
+        warm(&llm, spans_of, &texts, spans);
         measured(spans_of, &texts, spans);
         drop(parent);
     });
     drop(llm);
+}
+
+/// Callsites are registered, and buffers grown and given back, before anything is counted: what is measured is a burst
+/// that the worker has room for, as in a service that is not flooded.
+fn warm(llm: &Pipeline, run: fn(&Texts, u64), texts: &Texts, spans: u64) {
+    for _ in 0..3 {
+        run(texts, spans);
+        llm.flush_blocking(Duration::from_secs(60));
+    }
 }
 
 /// What callgrind counts (`--toggle-collect`).
