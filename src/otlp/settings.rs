@@ -221,7 +221,15 @@ fn endpoint(reader: &mut Reader<'_>, grpc: bool) -> Option<Endpoint> {
     };
     let (name, text) = found.unwrap_or((TRACES_ENDPOINT, default.to_owned()));
     match Endpoint::parse(&text) {
-        Ok(base) if name == ENDPOINT && !grpc => Some(base.join("v1/traces")),
+        Ok(base) if name == ENDPOINT && !grpc => {
+            if base.url().path().trim_end_matches('/').ends_with("/v1/traces") {
+                reader.say(format!(
+                    "{name} ends with /v1/traces, which is put behind it once more; a whole URL belongs into \
+                     {TRACES_ENDPOINT}"
+                ));
+            }
+            Some(base.join("v1/traces"))
+        }
         Ok(endpoint) => Some(endpoint),
         Err(reason) => {
             reader.say(format!("{name} {reason}: {NO_TRACES}"));
@@ -320,7 +328,7 @@ mod tests {
     #[cfg(feature = "grpc")]
     #[test]
     fn over_grpc_an_endpoint_has_no_path() {
-        let table: [(Pairs<'_>, Option<&str>, Lines<'_>); 4] = [
+        let table: [(Pairs<'_>, Option<&str>, Lines<'_>); 5] = [
             (&[], Some("http://localhost:4317/ [] 10s None"), &[]),
             (
                 &[
@@ -368,6 +376,14 @@ mod tests {
                 &[(ENDPOINT, "\"https://otlp.example/base/\"")],
                 Some("https://otlp.example/base/v1/traces [] 10s None"),
                 &[],
+            ),
+            (
+                &[(ENDPOINT, "http://jaeger:4318/v1/traces")],
+                Some("http://jaeger:4318/v1/traces/v1/traces [] 10s None"),
+                &[
+                    "OTEL_EXPORTER_OTLP_ENDPOINT ends with /v1/traces, which is put behind it once more; a whole URL belongs \
+                     into OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+                ],
             ),
             (
                 &[(TRACES_ENDPOINT, "http://jaeger:4318")],
