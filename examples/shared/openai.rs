@@ -51,6 +51,8 @@ pub(crate) enum Failure {
     },
     /// The connection was never there, or broke off.
     Broken(String),
+    /// The request cannot be made: it will never be.
+    Unsendable(String),
     /// It is no chat completion.
     Unreadable(String),
 }
@@ -79,7 +81,10 @@ impl Endpoint {
 
     /// Sends a request, and gives back an answer that is a success.
     pub(crate) async fn post(&self, body: &Value) -> Result<reqwest::Response, Failure> {
-        let client = self.client.as_ref().map_err(|why| Failure::Broken(why.clone()))?;
+        let client = self
+            .client
+            .as_ref()
+            .map_err(|why| Failure::Unsendable(why.clone()))?;
         let mut request = client
             .post(&self.url)
             .header("content-type", "application/json")
@@ -212,6 +217,9 @@ fn with_causes(error: reqwest::Error) -> String {
 
 impl Failure {
     pub(crate) fn broken(error: reqwest::Error) -> Self {
+        if error.is_builder() {
+            return Self::Unsendable(with_causes(error));
+        }
         Self::Broken(with_causes(error))
     }
 
@@ -228,6 +236,7 @@ impl fmt::Display for Failure {
             }
             Self::Refused { status, message, .. } => write!(f, "the server answered {status}: {message}"),
             Self::Broken(why) => write!(f, "the connection failed: {why}"),
+            Self::Unsendable(why) => write!(f, "OPENAI_BASE_URL cannot be used: {why}"),
             Self::Unreadable(why) => write!(f, "the answer cannot be read: {why}"),
         }
     }

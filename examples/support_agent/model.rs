@@ -162,7 +162,7 @@ fn wait_after(failure: &Failure, attempt: u32) -> Option<Duration> {
             ..
         } => retry_after.unwrap_or(backoff),
         Failure::Broken(_) => backoff,
-        Failure::Refused { .. } | Failure::Unreadable(_) => return None,
+        Failure::Refused { .. } | Failure::Unsendable(_) | Failure::Unreadable(_) => return None,
     };
     (attempt < ATTEMPTS && wait <= LONGEST_WAIT).then_some(wait)
 }

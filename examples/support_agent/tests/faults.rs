@@ -302,3 +302,17 @@ fn a_model_that_says_nothing_is_an_error() {
         asked.tree
     );
 }
+
+#[test]
+fn a_base_url_that_is_none_is_said_at_once_and_not_tried_again() {
+    let agent = Agent {
+        model: Model::At {
+            endpoint: Endpoint::new("localhost:11434/v1", "a-model", None),
+            stream: true,
+            pause: Box::new(|_| unreachable!("waits for what will never be")),
+        },
+        desk: desk(),
+    };
+    let error = run(&Capture::new(), &agent, QUESTIONS[4]).unwrap_err();
+    assert!(error.starts_with("OPENAI_BASE_URL cannot be used: "), "{error}");
+}
