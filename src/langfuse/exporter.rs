@@ -142,7 +142,7 @@ mod tests {
             (
                 "another-secret",
                 "protobuf accepted",
-                "401 Unauthorized: Invalid credentials. Confirm that you've configured the correct host.",
+                "401 Unauthorized from {host}: Invalid credentials. Confirm that you've configured the correct host.",
             ),
             (
                 Receiver::SECRET_KEY,
@@ -164,8 +164,8 @@ mod tests {
                 .await
                 .unwrap_err();
             assert_eq!(
-                (error.to_string().as_str(), error.is_retryable()),
-                (message, false)
+                (error.to_string(), error.is_retryable()),
+                (message.replace("{host}", &receiver.address().to_string()), false)
             );
         }
     }

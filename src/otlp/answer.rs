@@ -76,6 +76,10 @@ impl Reader {
         if matches!(status, StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED) {
             text.push_str(&format!(" at {endpoint}"));
         }
+        if status == StatusCode::UNAUTHORIZED {
+            // Nearly always the keys of another server, or of another region.
+            text.push_str(&format!(" from {}", endpoint.host()));
+        }
         if let Some(excerpt) = said(response).and_then(|said| self.excerpt(said)) {
             text.push_str(": ");
             text.push_str(&excerpt);
@@ -336,7 +340,7 @@ mod tests {
                 401,
                 "application/json; charset=utf-8",
                 br#"{"message":"Invalid credentials. Confirm that you've configured the correct host."}"#,
-                "401 Unauthorized: Invalid credentials. Confirm that you've configured the correct host.",
+                "401 Unauthorized from h:4318: Invalid credentials. Confirm that you've configured the correct host.",
             ),
             (
                 400,

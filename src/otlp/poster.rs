@@ -235,7 +235,7 @@ mod tests {
                 Answer::json(401, said),
                 Some((
                     Verdict::Reject,
-                    "401 Unauthorized: No authorization header, not even Bearer [redacted]",
+                    "401 Unauthorized from {host}: No authorization header, not even Bearer [redacted]",
                 )),
             ),
             (Answer::status(413).body(huge), Some((Verdict::Split, ""))),
@@ -257,6 +257,7 @@ mod tests {
         for (answer, expected) in table {
             let (exported, requests) = exchange(answer).await;
             assert_eq!(requests.len(), 1, "one call is one attempt: {exported:?}");
+            let host = requests[0].header("host").unwrap_or_default();
             match (exported, expected) {
                 (Ok(exported), None) => assert_eq!(exported, Exported::all()),
                 (Err(error), Some((verdict, message))) => {
@@ -265,6 +266,7 @@ mod tests {
                         (verdict, false),
                         "{error}"
                     );
+                    let message = message.replace("{host}", host);
                     assert!(message.is_empty() || error.to_string() == message, "{error}");
                 }
                 (exported, expected) => panic!("{exported:?}, expected {expected:?}"),

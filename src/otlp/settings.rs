@@ -328,7 +328,7 @@ mod tests {
     #[cfg(feature = "grpc")]
     #[test]
     fn over_grpc_an_endpoint_has_no_path() {
-        let table: [(Pairs<'_>, Option<&str>, Lines<'_>); 5] = [
+        let table: [(Pairs<'_>, Option<&str>, Lines<'_>); 4] = [
             (&[], Some("http://localhost:4317/ [] 10s None"), &[]),
             (
                 &[

@@ -48,7 +48,7 @@ fn _504_is_tried_again() {
 
 #[test]
 fn _401_is_final() {
-    let line = "100 observations were refused: 401 Unauthorized";
+    let line = "100 observations were refused: 401 Unauthorized from {host}";
     either(|| status(401), line, Becomes::Refused);
 }
 
