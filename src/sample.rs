@@ -26,8 +26,11 @@ impl SampleRate {
             .then_some(Self((share * Self::ALL.0 as f64) as u64))
     }
 
-    /// A share that the program gave.
-    pub(crate) fn by_hand(share: f64) -> Result<Self, Error> {
+    /// The share that the program gave, if it gave one.
+    pub(crate) fn chosen(share: Option<f64>) -> Result<Self, Error> {
+        let Some(share) = share else {
+            return Ok(Self::ALL);
+        };
         let outside = || {
             Error::new(
                 Kind::InvalidValue,
@@ -115,7 +118,7 @@ mod tests {
     fn shares_outside_of_0_to_1_are_none() {
         for share in [-0.1, 1.1, f64::NAN, f64::INFINITY] {
             assert_eq!(SampleRate::new(share), None);
-            assert!(SampleRate::by_hand(share).unwrap_err().is_invalid_value());
+            assert!(SampleRate::chosen(Some(share)).unwrap_err().is_invalid_value());
         }
     }
 

@@ -4,12 +4,12 @@ use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::HeaderMap;
 
 use crate::builder::choices::Choices;
 use crate::dialect::Limits;
 use crate::error::{Error, Kind};
-use crate::http::{Endpoint, Tls};
+use crate::http::{self, Endpoint, Tls};
 use crate::langfuse::credentials::Credentials;
 use crate::langfuse::settings::LangfuseSettings;
 use crate::otlp::poster::Compression;
@@ -149,7 +149,7 @@ impl Langfuse {
             timeout: positive(self.timeout)?,
             headers: headers("Langfuse", self.headers)?,
             compression: self.gzip.map(compression),
-            rate: rate(self.sample_rate)?,
+            rate: SampleRate::chosen(self.sample_rate)?,
             flush_at: self.flush_at,
             flush_interval: self.flush_interval,
             tls: Tls {
@@ -297,7 +297,7 @@ impl Otlp {
         settings.timeout = positive(self.timeout)?;
         settings.headers = headers("OTLP", self.headers)?;
         settings.limits = self.limits;
-        settings.rate = rate(self.sample_rate)?;
+        settings.rate = SampleRate::chosen(self.sample_rate)?;
         settings.tls = Tls {
             roots: self.ca_certificates,
             identity: self.identity,
@@ -334,10 +334,8 @@ fn headers(whose: &str, pairs: Vec<(String, String)>) -> Result<HeaderMap, Error
     let mut headers = HeaderMap::new();
     for (name, value) in pairs {
         let unfit = || invalid(format!("the {whose} header {name:?} cannot be sent"));
-        let key = HeaderName::from_bytes(name.as_bytes()).map_err(|_| unfit())?;
-        let mut value = HeaderValue::from_str(&value).map_err(|_| unfit())?;
-        value.set_sensitive(true);
-        headers.append(key, value);
+        let (name, value) = http::header(&name, &value).ok_or_else(unfit)?;
+        headers.append(name, value);
     }
     Ok(headers)
 }
@@ -348,10 +346,6 @@ fn compression(gzip: bool) -> Compression {
     } else {
         Compression::None
     }
-}
-
-fn rate(share: Option<f64>) -> Result<SampleRate, Error> {
-    share.map_or(Ok(SampleRate::ALL), SampleRate::by_hand)
 }
 
 fn positive(timeout: Duration) -> Result<Duration, Error> {

@@ -21,13 +21,13 @@ impl Tls {
     pub(crate) fn check(&self) -> Result<(), Error> {
         let has = |pem: &[u8], what: &str| String::from_utf8_lossy(pem).contains(what);
         if self.roots.as_ref().is_some_and(|pem| !has(pem, CERTIFICATE)) {
-            return Err(invalid(NO_ROOTS));
+            return Err(invalid(fault::NO_ROOTS));
         }
         let identity = self.identity.as_ref();
         if identity
             .is_some_and(|(certificate, key)| !has(certificate, CERTIFICATE) || !has(key, "PRIVATE KEY"))
         {
-            return Err(invalid(NO_IDENTITY));
+            return Err(invalid(fault::NO_IDENTITY));
         }
         Ok(())
     }
@@ -38,13 +38,13 @@ impl Tls {
         if let Some(pem) = &self.roots {
             let roots = reqwest::Certificate::from_pem_bundle(pem).unwrap_or_default();
             if roots.is_empty() {
-                return Err(invalid(NO_ROOTS));
+                return Err(invalid(fault::NO_ROOTS));
             }
             builder = builder.tls_certs_only(roots);
         }
         if let Some((certificate, key)) = &self.identity {
             let identity = identity(certificate, key);
-            let identity = identity.map_err(|error| invalid(NO_IDENTITY).because(error))?;
+            let identity = identity.map_err(|error| invalid(fault::NO_IDENTITY).because(error))?;
             builder = builder.identity(identity);
         }
         Ok(builder)
@@ -75,21 +75,17 @@ fn invalid(message: &'static str) -> Error {
 #[cfg(feature = "grpc")]
 const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----";
 
+/// What is said of PEM that is none, whichever client reads it.
 #[cfg(any(
     feature = "rustls",
     feature = "native-tls",
     feature = "rustls-no-provider",
     feature = "grpc"
 ))]
-const NO_ROOTS: &str = "there is no certificate in the CA's PEM";
-
-#[cfg(any(
-    feature = "rustls",
-    feature = "native-tls",
-    feature = "rustls-no-provider",
-    feature = "grpc"
-))]
-const NO_IDENTITY: &str = "the client's certificate and key cannot be read as PEM";
+mod fault {
+    pub(super) const NO_ROOTS: &str = "there is no certificate in the CA's PEM";
+    pub(super) const NO_IDENTITY: &str = "the client's certificate and key cannot be read as PEM";
+}
 
 /// With native-tls beside rustls, reqwest takes that.
 #[cfg(feature = "native-tls")]

@@ -4,14 +4,12 @@ use std::fmt;
 use std::ptr;
 use std::sync::Arc;
 
-use crate::model::{Lanes, TraceAttributes};
+use crate::model::TraceAttributes;
 use crate::sink::{Sink, Source};
 
 /// One for each layer: two spans of one ground belong to the same layer.
 pub(crate) struct Ground {
     pub(crate) source: Source,
-    /// Every lane there is.
-    pub(crate) lanes: Lanes,
     /// The attributes of a trace that has none.
     pub(crate) nothing: Arc<TraceAttributes>,
 }
@@ -19,7 +17,6 @@ pub(crate) struct Ground {
 impl Ground {
     pub(crate) fn new(source: Source) -> Self {
         Self {
-            lanes: source.sink.lanes(),
             nothing: Arc::default(),
             source,
         }
@@ -37,8 +34,6 @@ impl Ground {
 
 impl fmt::Debug for Ground {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Ground")
-            .field("lanes", &self.lanes)
-            .finish_non_exhaustive()
+        f.debug_struct("Ground").finish_non_exhaustive()
     }
 }

@@ -196,9 +196,7 @@ impl Core {
 
 impl fmt::Debug for Core {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Core")
-            .field("lanes", &self.ground.lanes)
-            .finish_non_exhaustive()
+        f.debug_struct("Core").finish_non_exhaustive()
     }
 }
 

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::HeaderMap;
 
 use crate::dialect::Limits;
 use crate::env::{FromEnv, Reader, Variables, pairs};
 use crate::error::{Error, Kind};
-use crate::http::{Client, Endpoint, Tls};
+use crate::http::{self, Client, Endpoint, Tls};
 use crate::otlp::poster::{Compression, Poster};
 use crate::sample::SampleRate;
 
@@ -245,13 +245,7 @@ fn headers(reader: &mut Reader<'_>) -> HeaderMap {
     };
     let mut bad = 0;
     for entry in pairs(&list) {
-        let header = entry.and_then(|(name, value)| {
-            let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
-            let mut value = HeaderValue::from_str(&value).ok()?;
-            value.set_sensitive(true);
-            Some((name, value))
-        });
-        match header {
+        match entry.and_then(|(name, value)| http::header(&name, &value)) {
             Some((name, value)) => drop(headers.insert(name, value)),
             None => bad += 1,
         }

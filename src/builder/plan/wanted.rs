@@ -79,9 +79,7 @@ impl Wanted {
             resource,
             capture_content: builder.capture_content.unwrap_or(false),
             capture_arguments: builder.capture_arguments.unwrap_or(true),
-            rate: builder
-                .sample_rate
-                .map_or(Ok(SampleRate::ALL), SampleRate::by_hand)?,
+            rate: SampleRate::chosen(builder.sample_rate)?,
             batching: Batching::default(),
             verbose: false,
         })

@@ -8,7 +8,7 @@ use opentelemetry_proto::tonic::trace::v1::Span;
 use serde_json::Value;
 
 use crate::support::receiver::Request;
-use crate::support::rows::attributes;
+use crate::support::rows::{TYPES, attributes};
 
 /// The spans of these requests, each held against what any OTLP backend demands.
 pub(crate) fn otlp(requests: &[Request]) -> Vec<Span> {
@@ -127,19 +127,7 @@ fn observation(span: &Span) {
         assert!(!key.contains(&attribute.key.as_str()), "{attribute:?}");
     }
     // 2.8: in small letters.
-    let types = [
-        "span",
-        "generation",
-        "event",
-        "embedding",
-        "agent",
-        "tool",
-        "chain",
-        "retriever",
-        "guardrail",
-        "evaluator",
-    ];
-    assert!(types.contains(&text("type").unwrap()), "{attributes:?}");
+    assert!(TYPES.contains(&text("type").unwrap()), "{attributes:?}");
     // 2.10: a server of v3 drops an observation with any other word.
     let levels = ["DEBUG", "DEFAULT", "WARNING", "ERROR"];
     assert!(

@@ -188,7 +188,7 @@ fn row(resource: &BTreeMap<String, Value>, scope: &str, span: &Span) -> Row {
 }
 
 /// 2.8.
-const TYPES: [&str; 10] = [
+pub(crate) const TYPES: [&str; 10] = [
     "span",
     "generation",
     "event",
