@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::id::TraceId;
-use crate::model::{Lanes, Parents, TraceAttributes};
+use crate::model::{Lanes, Parents, SharedAttributes};
 
 /// An observation made by hand, as what begins below it sees it. Called with nothing locked.
 pub(crate) trait ByHand: fmt::Debug + Send + Sync {
@@ -28,7 +28,7 @@ pub(crate) trait ByHand: fmt::Debug + Send + Sync {
     fn parents(&self) -> Parents;
 
     /// What of the trace holds for what ends now.
-    fn attributes(&self) -> Arc<TraceAttributes>;
+    fn attributes(&self) -> SharedAttributes;
 
     /// How often that has changed; counted after the change.
     fn changes(&self) -> u64;

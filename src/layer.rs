@@ -10,6 +10,7 @@ mod roles;
 mod scope;
 mod shared;
 mod stream;
+mod table;
 mod trace;
 mod visit;
 
@@ -34,7 +35,7 @@ use crate::layer::live::Live;
 use crate::layer::open::OpenObservation;
 use crate::layer::shared::Core;
 use crate::layer::visit::Visitor;
-use crate::model::{Fields, Link};
+use crate::model::Link;
 use crate::sink::{Source, is_ours};
 
 /// What the layer needs to observe.
@@ -145,18 +146,17 @@ where
             return;
         }
         let birth = core.birth(span.parent(), attributes.is_contextual());
-        let mut fields = Fields::default();
+        let mut recorded = birth.blank(callsite);
         if !birth.trace.lanes.is_empty() {
-            fields = core.ground.sink().buffer();
             // The user's formatting runs here, while nothing is locked.
             attributes.record(&mut Visitor {
-                fields: &mut fields,
-                callsite: &callsite,
+                fields: &mut recorded.fields,
+                callsite,
                 late: false,
                 owner: 0,
             });
         }
-        let open = OpenObservation::new(birth, callsite, fields);
+        let open = OpenObservation::new(birth, recorded);
         if !open.lanes().is_empty() {
             core.ground.sink().open();
         }
@@ -166,14 +166,16 @@ where
     fn on_record(&self, id: &Id, values: &Record<'_>, context: Context<'_, S>) {
         let Some(core) = self.core() else { return };
         let Some(span) = context.span(id) else { return };
-        let callsite = core.on(&span, |open| open.is_kept().then(|| Arc::clone(&open.callsite)));
-        let Some(callsite) = callsite.flatten() else {
+        let Some(callsite) = core.callsite(span.metadata()) else {
             return;
         };
+        if core.is_sampled_out(&span) {
+            return;
+        }
         with_scratch(|scratch| {
             values.record(&mut Visitor {
                 fields: scratch,
-                callsite: &callsite,
+                callsite,
                 late: true,
                 owner: 0,
             });
@@ -192,7 +194,7 @@ where
         };
         let link = core.on(&follows, |open| Link {
             trace_id: open.trace.id,
-            id: open.id,
+            id: open.id(),
         });
         if let Some(link) = link {
             core.on(&span, |open| open.link(link));
@@ -213,7 +215,7 @@ where
         with_scratch(|scratch| {
             event.record(&mut Visitor {
                 fields: scratch,
-                callsite: &callsite,
+                callsite,
                 late: true,
                 owner: 0,
             });
@@ -243,9 +245,7 @@ where
         if let Some(parent) = span.parent() {
             core.on_nearest(&parent, |open| open.child_closed(finished.below));
         }
-        if !finished.recorded.shown.is_empty() {
-            core.finished(finished);
-        }
+        core.finished(finished);
     }
 }
 

@@ -24,7 +24,7 @@ pub(crate) use observation::{Content, Field, Masked, Reading, Shared, SpanKind, 
 pub(crate) use prompt::PromptLink;
 pub(crate) use recorded::{EventHead, EventKind, Link, Recorded};
 pub(crate) use resource::Resource;
-pub(crate) use trace::{TEXT_LIMIT, TraceAttributes};
+pub(crate) use trace::{SharedAttributes, TEXT_LIMIT, TraceAttributes};
 #[cfg(test)]
 pub(crate) use tree::hand;
 pub(crate) use tree::{Forest, Node};

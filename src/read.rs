@@ -44,7 +44,7 @@ impl Reader {
         }
     }
 
-    pub(crate) fn read(&mut self, mut recorded: Recorded) -> Observation {
+    pub(crate) fn read(&mut self, mut recorded: Box<Recorded>) -> Observation {
         let mut reading = Reading {
             uses: vec![Use::default(); recorded.fields.entries().len()],
             ..Reading::default()

@@ -5,8 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::clock::Clock;
-use crate::id::{Ids, TraceId};
-use crate::model::{Callsite, Fields, Lanes, Recorded};
+use crate::id::{Ids, SpanId, TraceId};
+use crate::model::{Callsite, Lanes, Recorded};
 
 /// Takes finished observations. Never blocks, never panics.
 pub(crate) trait Sink: Send + Sync + 'static {
@@ -30,10 +30,13 @@ pub(crate) trait Sink: Send + Sync + 'static {
     fn open(&self);
 
     /// Takes a finished observation, or drops it and counts that.
-    fn finish(&self, observation: Recorded);
+    fn finish(&self, observation: Box<Recorded>);
 
-    /// A buffer to record into, empty, perhaps used before.
-    fn buffer(&self) -> Fields;
+    /// To be recorded into: perhaps used before.
+    fn blank(&self, callsite: &Arc<Callsite>, trace: TraceId, id: SpanId) -> Box<Recorded>;
+
+    /// Takes back what no lane shows.
+    fn give_back(&self, blank: Box<Recorded>);
 
     /// Something was said of an observation, or of a trace, that had ended: counted, and without effect.
     fn late(&self);

@@ -105,10 +105,10 @@ use crate::clock::Clock;
 pub use crate::clock::ManualClock;
 use crate::diag::Diagnostics;
 use crate::error::{Error, Kind};
-use crate::id::{Ids, TraceId};
+use crate::id::{Ids, SpanId, TraceId};
 use crate::layer::{LlmLayer, Settings};
 use crate::manual::StartTrace;
-use crate::model::{Callsite, Fields, Lane, Lanes, Observation, Recorded, Shared};
+use crate::model::{Callsite, Lane, Lanes, Observation, Recorded, Shared};
 use crate::process::{Masker, PriceTable, Prices};
 use crate::read::Reader;
 use crate::sink::{Sink, Source};
@@ -371,7 +371,7 @@ impl Sink for Memory {
         self.open.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn finish(&self, recorded: Recorded) {
+    fn finish(&self, recorded: Box<Recorded>) {
         let mut observation = Reader::default().read(recorded);
         Masker::default().mask(&mut observation);
         self.prices.price(&mut observation);
@@ -379,9 +379,11 @@ impl Sink for Memory {
         self.open.fetch_sub(1, Ordering::Relaxed);
     }
 
-    fn buffer(&self) -> Fields {
-        Fields::default()
+    fn blank(&self, callsite: &Arc<Callsite>, trace: TraceId, id: SpanId) -> Box<Recorded> {
+        Box::new(Recorded::new(Arc::clone(callsite), trace, id))
     }
+
+    fn give_back(&self, _: Box<Recorded>) {}
 
     fn late(&self) {}
 }

@@ -92,7 +92,7 @@ impl At {
         Some(Self {
             dispatch: dispatch.clone(),
             span: span.id(),
-            id: open.id,
+            id: open.id(),
             trace_id: open.trace.id,
             is_kept: open.is_kept(),
         })
@@ -105,7 +105,7 @@ impl At {
     fn with(&self, act: impl FnOnce(&mut OpenObservation)) {
         let Some(span) = self.span() else { return };
         let mut extensions = span.extensions_mut();
-        if let Some(open) = Live::of_mut(&mut extensions).filter(|open| open.id == self.id) {
+        if let Some(open) = Live::of_mut(&mut extensions).filter(|open| open.id() == self.id) {
             act(open);
         }
     }

@@ -12,18 +12,18 @@ use crate::read;
 
 impl Core {
     /// An event, its values in `values`, inside `span`.
-    pub(super) fn event<'a, S>(&self, span: SpanRef<'a, S>, callsite: Arc<Callsite>, values: &mut Fields)
+    pub(super) fn event<'a, S>(&self, span: SpanRef<'a, S>, callsite: &Arc<Callsite>, values: &mut Fields)
     where
         S: LookupSpan<'a>,
     {
-        if let Some(report) = Report::of(&callsite) {
+        if let Some(report) = Report::of(callsite) {
             let metadata = span.metadata();
             // Only the function's own events: without this, what a hidden inner function returns would land here.
             // One whose span is not recorded is an event like any other, as it is when that span was not even made:
             // what a neighbour wants to see must not change what is shown here.
             if callsite.is_at(metadata.file(), metadata.line())
                 && self
-                    .on(&span, |open| report.apply(open, Arc::clone(&callsite), values))
+                    .on(&span, |open| report.apply(open, Arc::clone(callsite), values))
                     .is_some()
             {
                 return;
@@ -36,28 +36,28 @@ impl Core {
         let values = &*values;
         let Some(span) = self.nearest(span) else { return };
         if is_an_observation(values) {
-            self.observe(&span, Arc::clone(&callsite), values);
+            self.observe(&span, callsite, values);
         }
         if callsite.tells_the_span {
             // Not one of the sink's buffers: none of those that it lends for a span would come back from here.
             let mut told = Fields::default();
-            told.append(values, |head| head.key = known(&callsite, head.key));
+            told.append(values, |head| head.key = known(callsite, head.key));
             self.on(&span, |open| open.record(&told));
             return;
         }
         let message = (callsite.severity == Severity::Error)
-            .then(|| text_of(&callsite, values, "message").or_else(|| text_of(&callsite, values, "error")));
+            .then(|| text_of(callsite, values, "message").or_else(|| text_of(callsite, values, "error")));
         self.on(&span, |open| {
             if let Some(message) = message.filter(|_| self.error_events) {
                 open.escalate(Some(Level::Error));
                 open.complain(message.as_deref());
             }
-            open.event(callsite, EventKind::Plain, values);
+            open.event(Arc::clone(callsite), EventKind::Plain, values);
         });
     }
 
     /// The event is an observation where observations are shown; where everything is, it stays an event of its span.
-    fn observe<'a, S>(&self, span: &SpanRef<'a, S>, callsite: Arc<Callsite>, values: &Fields)
+    fn observe<'a, S>(&self, span: &SpanRef<'a, S>, callsite: &Arc<Callsite>, values: &Fields)
     where
         S: LookupSpan<'a>,
     {
@@ -67,13 +67,13 @@ impl Core {
         };
         let of_observations = callsite.shown.intersection(self.observation_lanes);
         let lanes = of_observations.intersection(birth.trace.lanes);
-        let mut fields = self.ground.sink().buffer();
-        fields.append(values, |head| {
-            if is_named(&callsite, head.key, "message") {
+        let mut recorded = birth.blank(callsite);
+        recorded.fields.append(values, |head| {
+            if is_named(callsite, head.key, "message") {
                 (head.role, head.trust) = (Role::Name, Trust::Convention);
             }
         });
-        let mut open = OpenObservation::new(birth, Arc::clone(&callsite), fields);
+        let mut open = OpenObservation::new(birth, recorded);
         open.end_now();
         open.escalate(callsite.severity.level());
         let mut finished = open.finish();
@@ -81,8 +81,8 @@ impl Core {
         self.on(span, |open| open.child_closed(Below::default()));
         if !lanes.is_empty() {
             self.ground.sink().open();
-            self.finished(finished);
         }
+        self.finished(finished);
     }
 }
 

@@ -4,22 +4,16 @@ use std::fmt;
 use std::ptr;
 use std::sync::Arc;
 
-use crate::model::TraceAttributes;
 use crate::sink::{Sink, Source};
 
 /// One for each layer: two spans of one ground belong to the same layer.
 pub(crate) struct Ground {
     pub(crate) source: Source,
-    /// The attributes of a trace that has none.
-    pub(crate) nothing: Arc<TraceAttributes>,
 }
 
 impl Ground {
     pub(crate) fn new(source: Source) -> Self {
-        Self {
-            nothing: Arc::default(),
-            source,
-        }
+        Self { source }
     }
 
     pub(crate) fn sink(&self) -> &dyn Sink {

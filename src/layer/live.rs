@@ -37,6 +37,8 @@ impl Drop for Live {
         let recorded = open.finish().recorded;
         if !recorded.shown.is_empty() {
             ground.sink().finish(recorded);
+        } else {
+            ground.sink().give_back(recorded);
         }
     }
 }

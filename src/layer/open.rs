@@ -13,49 +13,38 @@ use crate::id::SpanId;
 use crate::layer::ground::Ground;
 use crate::layer::kind::{self, Implied};
 use crate::layer::trace::{self, Above, Own, TraceState};
-use crate::model::{
-    Callsite, EventHead, Fields, Head, Kind, Lanes, Level, Link, Parents, Recorded, TraceAttributes,
-};
+use crate::model::{Callsite, Head, Kind, Lanes, Level, Parents, Recorded, SharedAttributes};
 use crate::read;
 
 /// One span, while it is open.
 #[derive(Debug)]
 pub(crate) struct OpenObservation {
+    /// What will be sent of it. Its `trace` is what held here when `seen` changes had been made: the ancestors'
+    /// attributes and its own.
+    recorded: Box<Recorded>,
     pub(crate) trace: Arc<TraceState>,
-    pub(crate) callsite: Arc<Callsite>,
-    pub(crate) id: SpanId,
-    parents: Parents,
-    above: Above,
-    names_the_trace: bool,
+    seen: u64,
+    /// What the fields and handle calls of this span say about the trace.
+    own: Option<Box<Own>>,
     start: MonotonicNanos,
     end: Option<MonotonicNanos>,
-    first_token: Option<MonotonicNanos>,
-    last_exit: Option<MonotonicNanos>,
+    /// The last exit, if children were open then.
+    waits_since: Option<MonotonicNanos>,
     last_touch: MonotonicNanos,
+    garbage: usize,
     children: u32,
-    had_children_at_exit: bool,
+    above: Above,
+    below: Below,
+    kind: Option<Kind>,
+    names_the_trace: bool,
     entered_calm: bool,
+    exited: bool,
     /// Entered more than once: what it spans is a future, or several pieces of work.
     entered_again: bool,
     panicked: bool,
     cancelled: bool,
     returned: bool,
     failed: bool,
-    below: Below,
-    kind: Option<Kind>,
-    level: Option<Level>,
-    /// What the fields and handle calls of this span say about the trace.
-    own: Option<Box<Own>>,
-    /// What held here when `seen` changes had been made: the ancestors' attributes and its own.
-    inherited: Arc<TraceAttributes>,
-    seen: u64,
-    pub(crate) fields: Fields,
-    garbage: usize,
-    events: SmallVec<[EventHead; 1]>,
-    links: Vec<Link>,
-    dropped_events: u32,
-    dropped_fields: u32,
-    dropped_links: u32,
 }
 
 /// What a new span takes from its nearest recorded ancestor.
@@ -63,7 +52,7 @@ pub(crate) struct Birth {
     pub(crate) trace: Arc<TraceState>,
     parents: Parents,
     shown_above: bool,
-    inherited: Arc<TraceAttributes>,
+    inherited: SharedAttributes,
     /// How many changes of the trace `inherited` knows.
     seen: u64,
 }
@@ -83,10 +72,17 @@ impl Birth {
             trace,
         }
     }
+
+    /// Something to record the new span into.
+    pub(crate) fn blank(&self, callsite: &Arc<Callsite>) -> Box<Recorded> {
+        let source = &self.trace.ground.source;
+        source.sink.blank(callsite, self.trace.id, source.ids.span())
+    }
 }
 
 impl OpenObservation {
-    pub(crate) fn new(birth: Birth, callsite: Arc<Callsite>, fields: Fields) -> Self {
+    /// Begins with the fields that `recorded` has.
+    pub(crate) fn new(birth: Birth, mut recorded: Box<Recorded>) -> Self {
         let Birth {
             trace,
             parents,
@@ -94,49 +90,48 @@ impl OpenObservation {
             inherited,
             seen,
         } = birth;
-        let id = trace.ground.source.ids.span();
         let start = trace.now();
+        recorded.start = trace.unix(start);
+        recorded.parents = parents;
+        recorded.trace = inherited;
         let mut open = Self {
-            id,
-            parents,
-            above: Above::new(&inherited, shown_above),
-            names_the_trace: false,
+            above: Above::new(&recorded.trace, shown_above),
+            recorded,
+            trace,
+            seen,
+            own: None,
             start,
             end: None,
-            first_token: None,
-            last_exit: None,
+            waits_since: None,
             last_touch: start,
+            garbage: 0,
             children: 0,
-            had_children_at_exit: false,
+            below: Below::default(),
+            kind: None,
+            names_the_trace: false,
             entered_calm: false,
+            exited: false,
             entered_again: false,
             panicked: false,
             cancelled: false,
             returned: false,
             failed: false,
-            below: Below::default(),
-            kind: None,
-            level: None,
-            own: None,
-            inherited,
-            seen,
-            fields,
-            garbage: 0,
-            events: SmallVec::new(),
-            links: Vec::new(),
-            dropped_events: 0,
-            dropped_fields: 0,
-            dropped_links: 0,
-            trace,
-            callsite,
         };
         open.weigh_trace_fields(0);
-        open.inherited = open.with_own(Arc::clone(&open.inherited));
-        if !open.above.shown && !open.callsite.hidden {
-            let name = open.own_name().unwrap_or_else(|| open.callsite.name.to_owned());
+        open.overlay_own();
+        if !open.above.shown && !open.callsite().hidden {
+            let name = open.own_name().unwrap_or_else(|| open.callsite().name.to_owned());
             open.names_the_trace = open.trace.name_once(&name);
         }
         open
+    }
+
+    pub(crate) fn id(&self) -> SpanId {
+        self.recorded.id
+    }
+
+    fn callsite(&self) -> &Arc<Callsite> {
+        &self.recorded.callsite
     }
 
     /// A child begins: what it takes from here.
@@ -145,9 +140,9 @@ impl OpenObservation {
         let shown = self.lanes();
         Birth {
             trace: Arc::clone(&self.trace),
-            parents: Parents::below(self.id, shown, &self.parents, self.trace.lanes),
-            shown_above: self.above.shown || !self.callsite.hidden,
-            inherited: Arc::clone(&self.inherited),
+            parents: Parents::below(self.id(), shown, &self.recorded.parents, self.trace.lanes),
+            shown_above: self.above.shown || !self.callsite().hidden,
+            inherited: self.recorded.trace.clone(),
             seen: self.seen,
         }
     }
@@ -158,24 +153,24 @@ impl OpenObservation {
     }
 
     /// What holds here, if all `seen` changes of the trace are in it.
-    pub(crate) fn knows(&self, seen: u64) -> Option<Arc<TraceAttributes>> {
-        (self.seen >= seen).then(|| Arc::clone(&self.inherited))
+    pub(crate) fn knows(&self, seen: u64) -> Option<SharedAttributes> {
+        (self.seen >= seen).then(|| self.recorded.trace.clone())
     }
 
     /// Keeps what the ancestors said when `seen` changes had been made; answers what holds here then.
-    pub(crate) fn refresh(&mut self, above: Arc<TraceAttributes>, seen: u64) -> Arc<TraceAttributes> {
+    pub(crate) fn refresh(&mut self, above: SharedAttributes, seen: u64) -> SharedAttributes {
         self.above = Above::new(&above, self.above.shown);
-        self.inherited = self.with_own(above);
+        self.recorded.trace = above;
+        self.overlay_own();
         self.seen = seen;
-        Arc::clone(&self.inherited)
+        self.recorded.trace.clone()
     }
 
-    /// What holds above, overlaid with what this span itself says about the trace.
-    fn with_own(&self, above: Arc<TraceAttributes>) -> Arc<TraceAttributes> {
-        let Some(own) = &self.own else { return above };
-        let mut merged = (*above).clone();
-        merged.overlay(&own.attributes);
-        Arc::new(merged)
+    /// Puts what this span itself says about the trace over what holds above.
+    fn overlay_own(&mut self) {
+        if let Some(own) = &self.own {
+            self.recorded.trace.make_mut().overlay(&own.attributes);
+        }
     }
 
     pub(crate) fn child_closed(&mut self, below: Below) {
@@ -185,35 +180,32 @@ impl OpenObservation {
     }
 
     pub(crate) fn entered(&mut self) {
-        self.entered_again = self.last_exit.is_some();
+        self.entered_again = self.exited;
         self.entered_calm = !std::thread::panicking();
     }
 
     pub(crate) fn exited(&mut self) {
         self.panicked |= self.entered_calm && std::thread::panicking();
-        self.had_children_at_exit = self.children > 0;
+        self.exited = true;
         // Without an open child the close decides, and the clock needs not be asked.
-        self.last_exit = Some(if self.had_children_at_exit {
-            self.trace.now()
-        } else {
-            self.start
-        });
+        self.waits_since = (self.children > 0).then(|| self.trace.now());
     }
 
     /// Reads what entries from `first` on say about the trace; answers whether they say anything.
     fn weigh_trace_fields(&mut self, first: usize) -> bool {
-        let entries = self.fields.entries().get(first..).unwrap_or_default();
+        let recorded = &*self.recorded;
+        let entries = recorded.fields.entries().get(first..).unwrap_or_default();
         let mut arguments: SmallVec<[usize; 2]> = SmallVec::new();
         let found = trace::take_attributes(
-            &self.fields,
+            &recorded.fields,
             entries,
-            &self.callsite,
+            &recorded.callsite,
             self.above,
             &mut self.own,
             |at| arguments.push(first + at),
         );
         for at in arguments {
-            if let Some(head) = self.fields.entries_mut().nth(at) {
+            if let Some(head) = self.recorded.fields.entries_mut().nth(at) {
                 head.role = Role::None;
             }
         }
@@ -221,14 +213,14 @@ impl OpenObservation {
     }
 
     fn own_name(&self) -> Option<String> {
-        let named = self
-            .fields
+        let fields = &self.recorded.fields;
+        let named = fields
             .entries()
             .iter()
             .filter(|entry| entry.head.role == Role::Name && entry.head.owner == 0)
             // Of equals the last.
             .max_by_key(|entry| entry.head.trust);
-        let name = named.and_then(|entry| read::message(self.fields.value(entry)));
+        let name = named.and_then(|entry| read::message(fields.value(entry)));
         name.filter(|name| !name.is_empty())
             .map(std::borrow::Cow::into_owned)
     }
@@ -238,40 +230,24 @@ impl OpenObservation {
         if let Some(end) = self.end {
             return end;
         }
-        match self.last_exit {
-            Some(exit) if self.had_children_at_exit => exit.max(self.last_touch),
-            _ => self.trace.now(),
+        match self.waits_since {
+            Some(exit) => exit.max(self.last_touch),
+            None => self.trace.now(),
         }
     }
 
     /// The span closed, and its attributes are fresh.
     pub(crate) fn finish(self) -> Finished {
-        let end = self.trace.unix(self.end_time().max(self.start));
+        let end = self.end_time().max(self.start);
         // A function that is no future comes to its end; if it said nothing, its `err` was below the level.
-        let cut_short = !self.returned && !self.failed && self.entered_again && self.callsite.has_returned();
+        let cut_short =
+            !self.returned && !self.failed && self.entered_again && self.callsite().has_returned();
         let shown = self.lanes();
-        let mut recorded = Recorded {
-            trace_id: self.trace.id,
-            id: self.id,
-            parents: self.parents,
-            shown,
-            start: self.trace.unix(self.start),
-            end,
-            first_token: self.first_token.map(|time| self.trace.unix(time)),
-            kind: Kind::Span,
-            unknown_type: false,
-            usage_below: self.below.usage,
-            level: self.level,
-            trace: self.inherited,
-            trace_name: self.trace.name(),
-            fields: self.fields,
-            events: self.events,
-            links: self.links,
-            dropped_events: self.dropped_events,
-            dropped_fields: self.dropped_fields,
-            dropped_links: self.dropped_links,
-            callsite: self.callsite,
-        };
+        let mut recorded = self.recorded;
+        recorded.end = self.trace.unix(end);
+        recorded.shown = shown;
+        recorded.usage_below = self.below.usage;
+        recorded.trace_name = self.trace.name();
         let outcome = if self.panicked {
             Some((Level::Error, "panicked"))
         } else if self.cancelled || cut_short {
@@ -304,7 +280,7 @@ impl OpenObservation {
     }
 
     pub(crate) fn lanes(&self) -> Lanes {
-        self.callsite.shown.intersection(self.trace.lanes)
+        self.callsite().shown.intersection(self.trace.lanes)
     }
 
     /// Whether anything of its trace is shown anywhere: else what is said of it is not kept.
@@ -324,7 +300,7 @@ pub(crate) struct Below {
 
 /// A span that has ended.
 pub(crate) struct Finished {
-    pub(crate) recorded: Recorded,
+    pub(crate) recorded: Box<Recorded>,
     /// What its parent has below it for its sake.
     pub(crate) below: Below,
     /// A word in place of a type that is none.

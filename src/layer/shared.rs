@@ -59,7 +59,7 @@ impl Core {
     }
 
     /// The callsite, if it is grave enough to be recorded.
-    pub(super) fn callsite(&self, metadata: &'static Metadata<'static>) -> Option<Arc<Callsite>> {
+    pub(super) fn callsite(&self, metadata: &'static Metadata<'static>) -> Option<&Arc<Callsite>> {
         if roles::severity(*metadata.level()) < self.severity {
             return None;
         }
@@ -90,10 +90,9 @@ impl Core {
         S: LookupSpan<'a>,
     {
         let mut act = Some(act);
-        let found = span
-            .scope()
-            .find_map(|span| self.on(&span, |open| Some(act.take()?(open))));
-        found.flatten()
+        let mut try_on = |span: &SpanRef<'a, S>| self.on(span, |open| Some(act.take()?(open))).flatten();
+        // Nearly always it is this one, and `scope` would look it up again.
+        try_on(span).or_else(|| span.scope().skip(1).find_map(|span| try_on(&span)))
     }
 
     /// Takes the span's observation out, if it is one of this layer's, with what holds for it by now.
@@ -182,7 +181,10 @@ impl Core {
     }
 
     pub(super) fn finished(&self, finished: Finished) {
-        if let Some(word) = finished.unknown_type {
+        if let Some(word) = finished
+            .unknown_type
+            .filter(|_| !finished.recorded.shown.is_empty())
+        {
             if !self.unknown_type_said.swap(true, Ordering::Relaxed) {
                 let name = finished.recorded.callsite.name;
                 self.diagnostics.say(&format!(
@@ -190,7 +192,12 @@ impl Core {
                 ));
             }
         }
-        self.ground.sink().finish(finished.recorded);
+        let sink = self.ground.sink();
+        if finished.recorded.shown.is_empty() {
+            sink.give_back(finished.recorded);
+        } else {
+            sink.finish(finished.recorded);
+        }
     }
 }
 

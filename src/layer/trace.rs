@@ -8,7 +8,7 @@ use crate::clock::{MonotonicNanos, UnixNanos};
 use crate::field::{Role, Trust};
 use crate::id::TraceId;
 use crate::layer::ground::Ground;
-use crate::model::{Callsite, Entry, Fields, Head, Key, Lanes, TraceAttributes, ValueRef};
+use crate::model::{Callsite, Entry, Fields, Head, Key, Lanes, SharedAttributes, TraceAttributes, ValueRef};
 use crate::read;
 
 /// What the spans of one trace share.
@@ -58,10 +58,10 @@ impl TraceState {
     }
 
     /// What holds for the topmost spans.
-    pub(crate) fn attributes(&self) -> Arc<TraceAttributes> {
+    pub(crate) fn attributes(&self) -> SharedAttributes {
         match &self.above {
             Some(above) => above.attributes(),
-            None => Arc::clone(&self.ground.nothing),
+            None => SharedAttributes::default(),
         }
     }
 

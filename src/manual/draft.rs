@@ -4,15 +4,13 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use smallvec::SmallVec;
-
 use crate::above::ByHand;
 use crate::clock::UnixNanos;
 use crate::describe::with_scratch;
 use crate::field::{Role, Trust};
 use crate::id::{SpanId, TraceId};
 use crate::manual::trace::State;
-use crate::model::{Fields, Head, Key, Kind, Lanes, Level, Parents, Recorded, TraceAttributes};
+use crate::model::{Fields, Head, Key, Kind, Lanes, Level, Parents, Recorded, SharedAttributes};
 use crate::sink;
 
 /// One observation, while handles to it live.
@@ -21,18 +19,14 @@ pub(super) struct Work {
     pub(super) id: SpanId,
     parents: Parents,
     shown: Lanes,
-    start: UnixNanos,
     /// None once it has ended.
     draft: Mutex<Option<Draft>>,
 }
 
 /// What has been said of it.
 pub(super) struct Draft {
-    kind: Kind,
-    fields: Fields,
+    recorded: Box<Recorded>,
     garbage: usize,
-    dropped_fields: u32,
-    first_token: Option<UnixNanos>,
 }
 
 /// How an observation begins.
@@ -61,32 +55,25 @@ impl Work {
             trace.callsite.shown.intersection(trace.lanes)
         };
         let source = &trace.source;
-        let mut fields = Fields::default();
+        let id = id.unwrap_or_else(|| source.ids.span());
+        let mut recorded = source.sink.blank(&trace.callsite, trace.id, id);
+        recorded.kind = kind;
+        recorded.shown = shown;
+        recorded.parents = parents.clone();
+        recorded.trace_name = Some(Arc::clone(&trace.name));
         if !shown.is_empty() {
-            fields = source.sink.buffer();
-            fields.str(Head::handle(Key::Known("name"), Role::Name), &name);
-        }
-        let draft = Draft {
-            kind,
-            fields,
-            garbage: 0,
-            dropped_fields: 0,
-            first_token: None,
-        };
-        if !shown.is_empty() {
+            let head = Head::handle(Key::Known("name"), Role::Name);
+            recorded.fields.str(head, &name);
             source.sink.open();
         }
         trace.begun();
-        let (id, start) = (
-            id.unwrap_or_else(|| source.ids.span()),
-            time.unwrap_or_else(|| trace.now()),
-        );
+        recorded.start = time.unwrap_or_else(|| trace.now());
+        let draft = Draft { recorded, garbage: 0 };
         Arc::new(Self {
             trace,
             id,
             parents,
             shown,
-            start,
             draft: Mutex::new(Some(draft)),
         })
     }
@@ -102,11 +89,13 @@ impl Work {
     }
 
     pub(super) fn set_kind(&self, kind: Kind) {
-        self.with(|draft| draft.kind = kind);
+        self.with(|draft| draft.recorded.kind = kind);
     }
 
     pub(super) fn first_token(&self, time: UnixNanos) {
-        self.with(|draft| draft.first_token = draft.first_token.or(Some(time)));
+        self.with(|draft| {
+            draft.recorded.first_token.get_or_insert(time);
+        });
     }
 
     /// Whether some destination shows it: else nothing that is said of it has to be worked out.
@@ -121,36 +110,18 @@ impl Work {
         };
         let trace = &self.trace;
         let panicked = time.is_none() && thread::panicking();
-        let end = time.unwrap_or_else(|| trace.now()).max(self.start);
         if panicked {
             draft.panicked();
         }
-        let recorded = Recorded {
-            callsite: Arc::clone(&trace.callsite),
-            trace_id: trace.id,
-            id: self.id,
-            parents: self.parents.clone(),
-            shown: self.shown,
-            start: self.start,
-            end,
-            first_token: draft.first_token,
-            kind: draft.kind,
-            unknown_type: false,
-            // Usage said by hand is the observation's own, whatever is below.
-            usage_below: false,
-            level: panicked.then_some(Level::Error),
-            trace: trace.attributes(),
-            trace_name: Some(Arc::clone(&trace.name)),
-            fields: draft.fields,
-            events: SmallVec::new(),
-            links: Vec::new(),
-            dropped_events: 0,
-            dropped_fields: draft.dropped_fields,
-            dropped_links: 0,
-        };
+        // Usage said by hand is the observation's own, whatever is below.
+        let mut recorded = draft.recorded;
+        recorded.end = time.unwrap_or_else(|| trace.now()).max(recorded.start);
+        recorded.trace = trace.attributes();
         trace.ended();
         if self.is_shown() {
             trace.source.sink.finish(recorded);
+        } else {
+            trace.source.sink.give_back(recorded);
         }
     }
 
@@ -191,7 +162,7 @@ impl ByHand for Work {
         Parents::below(self.id, self.shown, &self.parents, self.trace.lanes)
     }
 
-    fn attributes(&self) -> Arc<TraceAttributes> {
+    fn attributes(&self) -> SharedAttributes {
         self.trace.attributes()
     }
 
@@ -212,8 +183,9 @@ impl fmt::Debug for Work {
 
 impl Draft {
     fn take_over(&mut self, values: &Fields) {
-        let taken = self.fields.take_over(values, 0, &mut self.garbage);
-        self.dropped_fields = self.dropped_fields.saturating_add(taken.dropped);
+        let Self { recorded, garbage } = self;
+        let taken = recorded.fields.take_over(values, 0, garbage);
+        recorded.dropped_fields = recorded.dropped_fields.saturating_add(taken.dropped);
     }
 
     fn panicked(&mut self) {
@@ -221,7 +193,8 @@ impl Draft {
             trust: Trust::Plain,
             ..Head::handle(Key::Known("outcome"), Role::StatusMessage)
         };
-        self.fields.str(head, "panicked");
+        self.recorded.level = Some(Level::Error);
+        self.recorded.fields.str(head, "panicked");
     }
 }
 

@@ -10,7 +10,7 @@ use crate::clock::UnixNanos;
 use crate::describe::trace_metadata;
 use crate::field::Role;
 use crate::id::TraceId;
-use crate::model::{Callsite, Lanes, TraceAttributes, ValueRef};
+use crate::model::{Callsite, Lanes, SharedAttributes, TraceAttributes, ValueRef};
 use crate::read;
 use crate::sink::Source;
 
@@ -25,7 +25,7 @@ pub(super) struct State {
     pub(super) lanes: Lanes,
     /// What turns the monotonic clock into the time of day; taken once.
     pub(super) offset: u64,
-    attributes: Mutex<Arc<TraceAttributes>>,
+    attributes: Mutex<SharedAttributes>,
     changes: AtomicU64,
     open: AtomicUsize,
 }
@@ -56,13 +56,16 @@ impl State {
     }
 
     /// What holds at this moment.
-    pub(super) fn attributes(&self) -> Arc<TraceAttributes> {
-        Arc::clone(&self.attributes.lock().unwrap_or_else(PoisonError::into_inner))
+    pub(super) fn attributes(&self) -> SharedAttributes {
+        self.attributes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     pub(super) fn set(&self, set: impl FnOnce(&mut TraceAttributes)) {
         let mut attributes = self.attributes.lock().unwrap_or_else(PoisonError::into_inner);
-        set(Arc::make_mut(&mut attributes));
+        set(attributes.make_mut());
         self.changes.fetch_add(1, Ordering::AcqRel);
     }
 

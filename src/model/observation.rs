@@ -14,7 +14,7 @@ use crate::clock::UnixNanos;
 use crate::field::{Role, Trust};
 use crate::id::{SpanId, TraceId};
 use crate::model::{
-    Cost, CostOrigin, Entry, EventHead, Fields, Key, Kind, Lane, Lanes, Level, Link, PromptLink, Recorded,
+    Cost, CostOrigin, Entry, EventHead, Key, Kind, Lane, Lanes, Level, Link, PromptLink, Recorded,
     TraceAttributes, Usage, ValueRef, write_object,
 };
 
@@ -23,7 +23,7 @@ use crate::model::{
 /// It is whole and never changes again: Langfuse v4 stores each observation once.
 #[derive(Debug)]
 pub struct Observation {
-    recorded: Recorded,
+    recorded: Box<Recorded>,
     reading: Reading,
 }
 
@@ -105,7 +105,7 @@ pub(crate) struct Field<'a> {
 }
 
 impl Observation {
-    pub(crate) fn new(recorded: Recorded, reading: Reading) -> Self {
+    pub(crate) fn new(recorded: Box<Recorded>, reading: Reading) -> Self {
         Self { recorded, reading }
     }
 
@@ -317,9 +317,9 @@ impl Observation {
         self.recorded.weight() + size_of::<Reading>() + self.reading.uses.len() * size_of::<Use>()
     }
 
-    /// The buffer, for the next observation.
-    pub(crate) fn into_fields(self) -> Fields {
-        self.recorded.fields
+    /// What was recorded, to be recorded into once more.
+    pub(crate) fn into_recorded(self) -> Box<Recorded> {
+        self.recorded
     }
 
     fn fields_of(&self, owner: u16) -> impl Iterator<Item = Field<'_>> {

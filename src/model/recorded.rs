@@ -6,9 +6,12 @@ use smallvec::SmallVec;
 
 use crate::clock::UnixNanos;
 use crate::id::{SpanId, TraceId};
-use crate::model::{Callsite, Fields, Kind, Lanes, Level, Parents, TraceAttributes};
+use crate::model::{Callsite, Fields, Kind, Lanes, Level, Parents, SharedAttributes};
 
-/// A finished observation whose fields nobody has read yet.
+/// What of an observation is sent when it has ended, its fields as they came.
+///
+/// Boxed from its birth to the answer of the last destination, and then used again: it is large, and goes through many
+/// hands.
 #[derive(Debug)]
 pub(crate) struct Recorded {
     pub(crate) callsite: Arc<Callsite>,
@@ -28,7 +31,7 @@ pub(crate) struct Recorded {
     /// The gravest of what happened: an error returned, an ERROR event, a panic, a cancellation.
     pub(crate) level: Option<Level>,
     /// The trace's attributes as this observation saw them, its own among them.
-    pub(crate) trace: Arc<TraceAttributes>,
+    pub(crate) trace: SharedAttributes,
     /// The trace's name where nothing names it: that of its first topmost observation.
     pub(crate) trace_name: Option<Arc<str>>,
     pub(crate) fields: Fields,
@@ -43,6 +46,43 @@ pub(crate) struct Recorded {
 }
 
 impl Recorded {
+    /// Nothing is recorded yet.
+    pub(crate) fn new(callsite: Arc<Callsite>, trace_id: TraceId, id: SpanId) -> Self {
+        Self {
+            callsite,
+            trace_id,
+            id,
+            parents: Parents::default(),
+            shown: Lanes::NONE,
+            start: 0,
+            end: 0,
+            first_token: None,
+            kind: Kind::Span,
+            unknown_type: false,
+            usage_below: false,
+            level: None,
+            trace: SharedAttributes::default(),
+            trace_name: None,
+            fields: Fields::default(),
+            events: SmallVec::new(),
+            links: Vec::new(),
+            dropped_events: 0,
+            dropped_fields: 0,
+            dropped_links: 0,
+        }
+    }
+
+    /// Forgets everything, and keeps the buffer for one more; the callsite stays, since the next one is often of the
+    /// same.
+    pub(crate) fn clear(&mut self) {
+        let mut fields = std::mem::take(&mut self.fields);
+        fields.clear();
+        *self = Self {
+            fields,
+            ..Self::new(Arc::clone(&self.callsite), self.trace_id, self.id)
+        };
+    }
+
     /// What it keeps of memory, in bytes. The attributes of its trace count in each observation that carries them: one
     /// may be the last that does, and each sends them.
     pub(crate) fn weight(&self) -> usize {
@@ -79,34 +119,16 @@ pub(crate) struct Link {
 #[cfg(test)]
 impl Recorded {
     /// An empty span of this name at the top of a trace of its own, shown in these lanes.
-    pub(crate) fn sample(name: &'static str, shown: Lanes) -> Self {
+    pub(crate) fn sample(name: &'static str, shown: Lanes) -> Box<Self> {
         let callsite = Callsite {
             name,
             target: "sample",
             shown,
             ..Callsite::default()
         };
-        Self {
-            callsite: Arc::new(callsite),
-            trace_id: TraceId::from_seed(name),
-            id: SpanId::from_seed(name),
-            parents: Parents::default(),
-            shown,
-            start: 0,
-            end: 0,
-            first_token: None,
-            kind: Kind::Span,
-            unknown_type: false,
-            usage_below: false,
-            level: None,
-            trace: Arc::default(),
-            trace_name: None,
-            fields: Fields::default(),
-            events: SmallVec::new(),
-            links: Vec::new(),
-            dropped_events: 0,
-            dropped_fields: 0,
-            dropped_links: 0,
-        }
+        let (trace_id, id) = (TraceId::from_seed(name), SpanId::from_seed(name));
+        let mut sample = Self::new(Arc::new(callsite), trace_id, id);
+        sample.shown = shown;
+        Box::new(sample)
     }
 }

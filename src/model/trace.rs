@@ -1,5 +1,6 @@
 //! What belongs to the whole trace and is handed down to every observation of it.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use crate::model::{Value, cut};
@@ -27,7 +28,51 @@ pub(crate) struct TraceAttributes {
     pub(crate) metadata: Vec<(Arc<str>, Value)>,
 }
 
+/// The attributes as several observations hold them. Most traces have none, and then nothing is shared: a counter that
+/// all threads count on is dear.
+#[derive(Clone, Default, Debug)]
+pub(crate) struct SharedAttributes(Option<Arc<TraceAttributes>>);
+
+impl SharedAttributes {
+    /// To be changed: a copy, where others hold them too.
+    pub(crate) fn make_mut(&mut self) -> &mut TraceAttributes {
+        Arc::make_mut(self.0.get_or_insert_default())
+    }
+
+    /// What they keep of memory, in bytes.
+    pub(crate) fn weight(&self) -> usize {
+        self.0.as_ref().map_or(0, |attributes| attributes.weight())
+    }
+}
+
+impl From<TraceAttributes> for SharedAttributes {
+    fn from(attributes: TraceAttributes) -> Self {
+        Self(Some(Arc::new(attributes)))
+    }
+}
+
+impl Deref for SharedAttributes {
+    type Target = TraceAttributes;
+
+    fn deref(&self) -> &TraceAttributes {
+        static NONE: TraceAttributes = TraceAttributes::NONE;
+        self.0.as_deref().unwrap_or(&NONE)
+    }
+}
+
 impl TraceAttributes {
+    const NONE: Self = Self {
+        user: None,
+        session: None,
+        name: None,
+        environment: None,
+        release: None,
+        version: None,
+        public: None,
+        tags: Vec::new(),
+        metadata: Vec::new(),
+    };
+
     /// Takes over what an observation nearer to the reader says: single values replace, tags and metadata unite.
     pub(crate) fn overlay(&mut self, nearer: &Self) {
         fn take<T: Clone>(mine: &mut Option<T>, nearer: &Option<T>) {
@@ -75,7 +120,7 @@ impl TraceAttributes {
     }
 
     /// What it keeps of memory, in bytes, most of it the texts that each row of the trace carries.
-    pub(crate) fn weight(&self) -> usize {
+    fn weight(&self) -> usize {
         let metadata = self
             .metadata
             .iter()

@@ -160,16 +160,14 @@ pub(crate) mod hand {
 
     /// An observation in the making. Its id is the seed of its name, its trace's that of `trace`.
     pub(crate) struct Hand {
-        recorded: Recorded,
+        recorded: Box<Recorded>,
         reading: Reading,
     }
 
     /// A span of this name that began at 0 and took no time.
     pub(crate) fn made(name: &'static str) -> Hand {
-        let recorded = Recorded {
-            trace_id: TraceId::from_seed("trace"),
-            ..Recorded::sample(name, Lanes::from_iter([0]))
-        };
+        let mut recorded = Recorded::sample(name, Lanes::from_iter([0]));
+        recorded.trace_id = TraceId::from_seed("trace");
         Hand {
             recorded,
             reading: Reading {
@@ -260,7 +258,7 @@ pub(crate) mod hand {
         }
 
         pub(crate) fn trace(mut self, attributes: TraceAttributes) -> Self {
-            self.recorded.trace = Arc::new(attributes);
+            self.recorded.trace = attributes.into();
             self
         }
 

@@ -22,7 +22,7 @@ pub(crate) const START: u64 = 1_747_872_000_000_000_000;
 
 /// An observation on its way: what the layer would record and the reader would read.
 pub(crate) struct Draft {
-    pub(crate) recorded: Recorded,
+    pub(crate) recorded: Box<Recorded>,
     pub(crate) reading: Reading,
     pub(crate) trace: TraceAttributes,
     declared: Vec<CallsiteField>,
@@ -163,7 +163,7 @@ impl Draft {
 
     pub(crate) fn build(mut self) -> Observation {
         self.recorded.callsite = callsite(self.recorded.callsite.name, self.declared);
-        self.recorded.trace = Arc::new(self.trace);
+        self.recorded.trace = self.trace.into();
         Observation::new(self.recorded, self.reading)
     }
 

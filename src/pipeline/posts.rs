@@ -15,6 +15,7 @@ use crate::pipeline::lane::{Effect, Event, Lane};
 use crate::pipeline::message::{Message, Returned};
 use crate::pipeline::queue::Queue;
 use crate::pipeline::report::FlushReport;
+use crate::sink::Sink as _;
 
 /// A lane with what it sends through.
 pub(crate) struct Post {
@@ -192,7 +193,7 @@ impl Posts {
     /// The last lane that lets go of an observation gives its buffer back.
     fn recycle(&self, observations: Vec<Shared>) {
         for observation in observations.into_iter().filter_map(Arc::into_inner) {
-            self.queue.give_back(observation.into_fields());
+            self.queue.give_back(observation.into_recorded());
         }
     }
 }

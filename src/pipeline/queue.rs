@@ -8,15 +8,15 @@ use std::fmt;
 use std::mem;
 use std::ops::RangeFrom;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::diag::Diagnostics;
 use crate::export::View;
-use crate::id::TraceId;
+use crate::id::{SpanId, TraceId};
 use crate::ledger::{Account, Ledger, Loss, Posting};
-use crate::model::{Callsite, Fields, Lane as Number, Lanes, Recorded};
+use crate::model::{Callsite, Lane as Number, Lanes, Recorded};
 use crate::pipeline::message::Message;
 use crate::process::Findings;
 use crate::sink::Sink;
@@ -56,7 +56,7 @@ pub(crate) struct Queue {
 
 /// What one lock holds, so that the books and what they count are never seen apart.
 struct State {
-    waiting: VecDeque<Recorded>,
+    waiting: VecDeque<Box<Recorded>>,
     /// What is kept here and in the worker's hand.
     kept: Kept,
     accounts: Vec<Account>,
@@ -161,7 +161,7 @@ impl Queue {
 
     /// Moves everything that waits into the worker's hand, and answers how many were refused since the last time.
     /// It is still kept here by weight: see [`release`](Self::release).
-    pub(crate) fn take(&self, hand: &mut VecDeque<Recorded>) -> usize {
+    pub(crate) fn take(&self, hand: &mut VecDeque<Box<Recorded>>) -> usize {
         if hand.is_empty() {
             hand.shrink_to(HAND_KEPT);
         }
@@ -193,11 +193,6 @@ impl Queue {
     /// Enters a posting in the account of each of these lanes.
     pub(crate) fn post_all(&self, lanes: Lanes, posting: Posting) {
         self.lock().post_all(lanes, posting);
-    }
-
-    /// Takes a buffer back, to be lent once more.
-    pub(crate) fn give_back(&self, buffer: Fields) {
-        self.spares.take_back(buffer);
     }
 
     fn has_seen(&self) -> bool {
@@ -275,7 +270,7 @@ impl Sink for Queue {
         self.notice();
     }
 
-    fn finish(&self, observation: Recorded) {
+    fn finish(&self, observation: Box<Recorded>) {
         self.notice();
         self.open.fetch_sub(1, Ordering::Relaxed);
         let weight = observation.weight();
@@ -285,7 +280,7 @@ impl Sink for Queue {
             // Freed outside the lock.
             drop(state);
             self.notice_size(&observation, weight);
-            return self.give_back(observation.fields);
+            return self.give_back(observation);
         };
         state.waiting.push_back(observation);
         drop(state);
@@ -296,8 +291,19 @@ impl Sink for Queue {
         }
     }
 
-    fn buffer(&self) -> Fields {
-        self.spares.lend()
+    fn blank(&self, callsite: &Arc<Callsite>, trace: TraceId, id: SpanId) -> Box<Recorded> {
+        let Some(mut used) = self.spares.lend() else {
+            return Box::new(Recorded::new(Arc::clone(callsite), trace, id));
+        };
+        if !Arc::ptr_eq(&used.callsite, callsite) {
+            used.callsite = Arc::clone(callsite);
+        }
+        (used.trace_id, used.id) = (trace, id);
+        used
+    }
+
+    fn give_back(&self, blank: Box<Recorded>) {
+        self.spares.take_back(blank);
     }
 
     fn late(&self) {
@@ -403,7 +409,7 @@ mod tests {
         count: None,
     };
 
-    fn sample(queue: &Queue) -> Recorded {
+    fn sample(queue: &Queue) -> Box<Recorded> {
         Recorded::sample("sample", queue.lanes())
     }
 
@@ -500,16 +506,20 @@ mod tests {
     #[test]
     fn a_buffer_comes_back_empty_unless_it_grew_large() {
         let (queue, ..) = queue(ROOM);
-        let mut used = queue.buffer();
-        used.str(Head::declared(0), &"x".repeat(1000));
-        let mut large = queue.buffer();
-        large.str(Head::declared(0), &"x".repeat(BUFFER_KEPT));
-        let capacity = used.capacity();
+        let blank = || {
+            let sample = sample(&queue);
+            queue.blank(&sample.callsite, sample.trace_id, sample.id)
+        };
+        let (mut used, mut large) = (blank(), blank());
+        used.fields.str(Head::declared(0), &"x".repeat(1000));
+        used.trace.make_mut().tag("beta");
+        large.fields.str(Head::declared(0), &"x".repeat(BUFFER_KEPT));
+        let capacity = used.fields.capacity();
         queue.give_back(used);
         queue.give_back(large);
-        let again = queue.buffer();
-        assert!(again.entries().is_empty());
-        assert_eq!(again.capacity(), capacity);
-        assert_eq!(queue.buffer().capacity(), 0);
+        let again = blank();
+        assert!(again.fields.entries().is_empty() && again.trace.tags.is_empty());
+        assert_eq!(again.fields.capacity(), capacity);
+        assert_eq!(blank().fields.capacity(), 0);
     }
 }

@@ -33,7 +33,7 @@ pub(crate) struct Worker {
     complaints: Complaints,
     diagnostics: Diagnostics,
     /// Taken from the queue, not read yet.
-    hand: VecDeque<Recorded>,
+    hand: VecDeque<Box<Recorded>>,
     /// When to take from the queue.
     take_at: Option<Instant>,
     /// How many observations have been read.
@@ -183,7 +183,7 @@ impl Worker {
 
     /// Reads one observation, masks it and gives it its price; answers what that found, too. That should never panic;
     /// should it nevertheless, it costs this one and none that follow.
-    fn read(&mut self, recorded: Recorded) -> Option<(Shared, Findings)> {
+    fn read(&mut self, recorded: Box<Recorded>) -> Option<(Shared, Findings)> {
         let shown = recorded.shown;
         let read = || {
             let mut observation = self.reader.read(recorded);

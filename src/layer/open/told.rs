@@ -15,7 +15,7 @@ const LINK_LIMIT: usize = 128;
 impl OpenObservation {
     /// Something was recorded: it counts for the end of a span that is left and waits for its children.
     fn touch(&mut self) {
-        if self.had_children_at_exit {
+        if self.waits_since.is_some() {
             self.last_touch = self.trace.now();
         }
     }
@@ -35,6 +35,7 @@ impl OpenObservation {
             self.trace.changed();
         }
         let renamed = self
+            .recorded
             .fields
             .entries()
             .get(first..)
@@ -50,9 +51,12 @@ impl OpenObservation {
 
     /// Appends values, each key's last one only; answers where the new ones begin.
     fn take_over(&mut self, values: &Fields) -> usize {
-        let declared = self.callsite.fields.len();
-        let taken = self.fields.take_over(values, declared, &mut self.garbage);
-        self.dropped_fields = self.dropped_fields.saturating_add(taken.dropped);
+        let declared = self.callsite().fields.len();
+        let taken = self
+            .recorded
+            .fields
+            .take_over(values, declared, &mut self.garbage);
+        self.recorded.dropped_fields = self.recorded.dropped_fields.saturating_add(taken.dropped);
         taken.first
     }
 
@@ -69,22 +73,22 @@ impl OpenObservation {
             return;
         }
         self.touch();
-        if self.events.len() >= EVENT_LIMIT || !self.fields.has_room(values, self.garbage) {
-            self.dropped_events = self.dropped_events.saturating_add(1);
+        if self.recorded.events.len() >= EVENT_LIMIT || !self.recorded.fields.has_room(values, self.garbage) {
+            self.recorded.dropped_events = self.recorded.dropped_events.saturating_add(1);
             return;
         }
-        let owner = u16::try_from(self.events.len() + 1).unwrap_or(u16::MAX);
+        let owner = u16::try_from(self.recorded.events.len() + 1).unwrap_or(u16::MAX);
         let time = self.trace.unix(self.trace.now());
-        self.events.push(EventHead { time, callsite, kind });
-        self.fields.append(values, |head| head.owner = owner);
+        self.recorded.events.push(EventHead { time, callsite, kind });
+        self.recorded.fields.append(values, |head| head.owner = owner);
     }
 
     /// What the function returned.
     pub(crate) fn returned(&mut self, values: &Fields) {
         self.returned = true;
-        self.callsite.returns.store(true, Ordering::Relaxed);
+        self.callsite().returns.store(true, Ordering::Relaxed);
         if self.is_kept() {
-            self.fields.append(values, |head| {
+            self.recorded.fields.append(values, |head| {
                 *head = Head::said("return", Role::Return, Trust::Convention);
             });
             self.touch();
@@ -98,14 +102,14 @@ impl OpenObservation {
             return;
         }
         self.escalate(level);
-        self.fields.append(values, |head| {
+        self.recorded.fields.append(values, |head| {
             *head = Head::said("error", Role::StatusMessage, Trust::Convention);
         });
         self.event(callsite, EventKind::Exception, values);
     }
 
     pub(crate) fn escalate(&mut self, level: Option<Level>) {
-        self.level = self.level.max(level);
+        self.recorded.level = self.recorded.level.max(level);
     }
 
     /// The message of an ERROR event: said of the span where nothing better is.
@@ -113,20 +117,21 @@ impl OpenObservation {
         let Some(message) = message else { return };
         let head = Head::said("event", Role::StatusMessage, Trust::Plain);
         if !self
+            .recorded
             .fields
             .entries()
             .iter()
             .any(|entry| entry.head.role == Role::StatusMessage)
         {
-            self.fields.str(head, message);
+            self.recorded.fields.str(head, message);
         }
     }
 
     pub(crate) fn link(&mut self, link: Link) {
-        if self.links.len() < LINK_LIMIT {
-            self.links.push(link);
+        if self.recorded.links.len() < LINK_LIMIT {
+            self.recorded.links.push(link);
         } else {
-            self.dropped_links = self.dropped_links.saturating_add(1);
+            self.recorded.dropped_links = self.recorded.dropped_links.saturating_add(1);
         }
     }
 
@@ -136,8 +141,8 @@ impl OpenObservation {
 
     pub(crate) fn first_token_now(&mut self) {
         self.touch();
-        if self.first_token.is_none() {
-            self.first_token = Some(self.trace.now());
+        if self.recorded.first_token.is_none() {
+            self.recorded.first_token = Some(self.trace.unix(self.trace.now()));
         }
     }
 

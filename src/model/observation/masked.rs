@@ -1,7 +1,6 @@
 //! Texts of an observation replaced, before anything is shown.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
 use crate::field::Role;
 use crate::model::{Observation, TextForm, Value, ValueRef};
@@ -70,7 +69,7 @@ impl Observation {
             })
             .collect();
         for (index, masked) in masked {
-            let trace = Arc::make_mut(&mut self.recorded.trace);
+            let trace = self.recorded.trace.make_mut();
             if let Some(word) = trace.words_mut().nth(index) {
                 *word = masked.into();
             }
@@ -91,7 +90,7 @@ impl Observation {
         if masked.is_empty() {
             return;
         }
-        let trace = Arc::make_mut(&mut self.recorded.trace);
+        let trace = self.recorded.trace.make_mut();
         for (index, masked) in masked {
             if let Some((_, value)) = trace.metadata.get_mut(index) {
                 *value = if let Value::Json(_) = value {

@@ -62,7 +62,7 @@ fn happening() -> impl Strategy<Value = Happening> {
 /// A queue with two lanes, and the worker played by the test.
 struct House {
     queue: Queue,
-    hand: VecDeque<Recorded>,
+    hand: VecDeque<Box<Recorded>>,
     reader: Reader,
     lanes: [Lane; 2],
     flying: [Option<Batch>; 2],
@@ -220,7 +220,7 @@ impl House {
                         self.done[lane] = observation.start_nanos();
                     }
                     for observation in observations.into_iter().filter_map(Arc::into_inner) {
-                        self.queue.give_back(observation.into_fields());
+                        self.queue.give_back(observation.into_recorded());
                     }
                 }
                 Effect::Done(_) => {}

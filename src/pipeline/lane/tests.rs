@@ -1,6 +1,5 @@
 //! A lane, stepped by hand under a clock of the test's.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::*;
@@ -145,7 +144,7 @@ fn a_batch_is_full_with_its_bytes_too() {
 fn a_batch_is_full_with_what_its_rows_repeat_of_their_trace() {
     let mut recorded = Recorded::sample("sample", Lanes::NONE);
     let document = Value::Text("x".repeat(1 << 13));
-    Arc::make_mut(&mut recorded.trace).set_metadata("document", document);
+    recorded.trace.make_mut().set_metadata("document", document);
     let observation = Shared::new(Reader::default().read(recorded));
     let mut bench = Bench::new(|plan| plan.batch_bytes = 1 << 14);
     (0..5).for_each(|_| bench.account.post(Posting::Offered));

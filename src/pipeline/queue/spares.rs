@@ -1,13 +1,13 @@
-//! Buffers that have been used, to be recorded into once more.
+//! What has been recorded into and delivered, to be recorded into once more.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::model::Fields;
+use crate::model::Recorded;
 
-/// Buffers to record into once more, bounded by bytes.
+/// Blanks with their buffers, bounded by bytes.
 pub(super) struct Spares {
     kept: Mutex<Kept>,
-    /// A buffer over this is not used again.
+    /// One with a buffer over this is not used again.
     largest: usize,
     /// All of them hold this at most.
     most: usize,
@@ -15,7 +15,8 @@ pub(super) struct Spares {
 
 #[derive(Default)]
 struct Kept {
-    buffers: Vec<Fields>,
+    #[expect(clippy::vec_box, reason = "they come and go as boxes")]
+    blanks: Vec<Box<Recorded>>,
     bytes: usize,
 }
 
@@ -29,27 +30,25 @@ impl Spares {
         }
     }
 
-    /// An empty buffer, a used one if there is one.
-    pub(super) fn lend(&self) -> Fields {
+    /// A used one, empty, if there is one.
+    pub(super) fn lend(&self) -> Option<Box<Recorded>> {
         let mut kept = self.lock();
-        let Some(buffer) = kept.buffers.pop() else {
-            return Fields::default();
-        };
-        kept.bytes = kept.bytes.saturating_sub(weight(&buffer));
-        buffer
+        let blank = kept.blanks.pop()?;
+        kept.bytes = kept.bytes.saturating_sub(blank.weight());
+        Some(blank)
     }
 
-    /// Takes a buffer back. A big one is not kept: one large document should not cost its size for ever.
-    pub(super) fn take_back(&self, mut buffer: Fields) {
-        buffer.clear();
-        let weight = weight(&buffer);
-        if buffer.capacity() == 0 || weight > self.largest {
+    /// Takes one back. A big one is not kept: one large document should not cost its size for ever.
+    pub(super) fn take_back(&self, mut used: Box<Recorded>) {
+        used.clear();
+        let weight = used.weight();
+        if weight > self.largest {
             return;
         }
         let mut kept = self.lock();
         if kept.bytes + weight <= self.most {
             kept.bytes += weight;
-            kept.buffers.push(buffer);
+            kept.blanks.push(used);
         }
     }
 
@@ -58,12 +57,8 @@ impl Spares {
     }
 }
 
-fn weight(buffer: &Fields) -> usize {
-    buffer.capacity() + size_of::<Fields>()
-}
-
-/// The largest buffer that is used again: 64 KiB, some 20 usual generations.
+/// The largest that is used again: 64 KiB, some 20 usual generations.
 pub(super) const BUFFER_KEPT: usize = 64 * 1024;
 
-/// Buffers to be used again hold at most this together: 4 MiB, a thousand usual generations.
+/// What is kept to be used again holds this at most: 4 MiB, a thousand usual generations.
 const SPARES_KEPT: usize = 4 * 1024 * 1024;
