@@ -95,7 +95,7 @@ pub(crate) fn calmly<T>(format: impl FnOnce() -> T) -> Option<T> {
 /// Lends a buffer of this thread. Taken out, never borrowed: a user's `Debug` that logs finds an empty cell.
 pub(crate) fn with_scratch(act: impl FnOnce(&mut Fields)) {
     thread_local! {
-        static SCRATCH: Cell<Option<Fields>> = const { Cell::new(None) };
+        static SCRATCH: Cell<Option<Box<Fields>>> = const { Cell::new(None) };
     }
     /// A buffer that one huge value has blown up is not kept.
     const KEEP: usize = 64 * 1024;

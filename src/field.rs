@@ -10,9 +10,11 @@ mod openinference;
 mod openllmetry;
 mod otel;
 pub(crate) mod plain;
+mod roles;
 mod vercel;
 
 pub(crate) use frameworks::{Speaker, implied_type, is_of_the_span};
+pub(crate) use roles::Roles;
 
 /// Tokens of prompts that the provider made for its own tools. It counts them beside the input (Gemini does), and they
 /// are input.
@@ -102,27 +104,12 @@ pub(crate) enum Role {
 impl Role {
     /// Whether it concerns the trace, and so is handed down to every observation below.
     pub(crate) fn is_trace(self) -> bool {
-        matches!(
-            self,
-            Self::User
-                | Self::Session
-                | Self::TraceName
-                | Self::Tags
-                | Self::Environment
-                | Self::Release
-                | Self::Version
-                | Self::Public
-                | Self::TraceMetadata
-                | Self::TraceMetadataObject
-        )
+        Roles::TRACE.contain(self)
     }
 
     /// Whether it counts tokens or money.
     pub(crate) fn is_usage(self) -> bool {
-        matches!(
-            self,
-            Self::Usage | Self::UsageDetails | Self::Cost | Self::CostDetails
-        )
+        Roles::USAGE.contain(self)
     }
 
     pub(crate) fn is_input(self) -> bool {

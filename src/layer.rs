@@ -31,6 +31,7 @@ pub use stream::{Observe, Observed};
 
 use crate::describe::with_scratch;
 use crate::diag::Diagnostics;
+use crate::field::Roles;
 use crate::layer::live::Live;
 use crate::layer::open::OpenObservation;
 use crate::layer::shared::Core;
@@ -138,13 +139,6 @@ where
             return;
         };
         let Some(span) = context.span(id) else { return };
-        let foreign = Live::of(&span.extensions()).is_some();
-        if foreign {
-            core.retired.store(true, Ordering::Relaxed);
-            core.diagnostics
-                .say("a second tracing-llm layer in one subscriber observes nothing; add lanes to the first");
-            return;
-        }
         let birth = core.birth(span.parent(), attributes.is_contextual());
         let mut recorded = birth.blank(callsite);
         if !birth.trace.lanes.is_empty() {
@@ -157,29 +151,36 @@ where
             });
         }
         let open = OpenObservation::new(birth, recorded);
-        if !open.lanes().is_empty() {
+        let is_shown = !open.lanes().is_empty();
+        if Live::put(&mut span.extensions_mut(), open).is_err() {
+            core.retired.store(true, Ordering::Relaxed);
+            core.diagnostics
+                .say("a second tracing-llm layer in one subscriber observes nothing; add lanes to the first");
+            return;
+        }
+        if is_shown {
             core.ground.sink().open();
         }
-        Live::put(&mut span.extensions_mut(), open);
     }
 
     fn on_record(&self, id: &Id, values: &Record<'_>, context: Context<'_, S>) {
         let Some(core) = self.core() else { return };
         let Some(span) = context.span(id) else { return };
+        if core.on(&span, |open| open.record_at_once(values)) != Some(false) {
+            return;
+        }
         let Some(callsite) = core.callsite(span.metadata()) else {
             return;
         };
-        if core.is_sampled_out(&span) {
-            return;
-        }
         with_scratch(|scratch| {
+            // The user's formatting runs here, while nothing is locked.
             values.record(&mut Visitor {
                 fields: scratch,
                 callsite,
                 late: true,
                 owner: 0,
             });
-            if scratch.entries().iter().any(|entry| entry.head.role.is_trace()) {
+            if scratch.roles().meet(Roles::TRACE) {
                 // Whether a plain user counts depends on what is above by now.
                 core.refresh(&span);
             }
@@ -219,14 +220,17 @@ where
                 late: true,
                 owner: 0,
             });
-            core.event(span, callsite, scratch);
+            core.event(&span, callsite, scratch);
         });
     }
 
     fn on_enter(&self, id: &Id, context: Context<'_, S>) {
         let Some(core) = self.core() else { return };
+        if !std::thread::panicking() {
+            return;
+        }
         if let Some(span) = context.span(id) {
-            core.on(&span, OpenObservation::entered);
+            core.on(&span, OpenObservation::entered_in_panic);
         }
     }
 
@@ -241,11 +245,7 @@ where
         let Some(core) = self.core() else { return };
         let Some(span) = context.span(&id) else { return };
         let Some(open) = core.take(&span) else { return };
-        let finished = open.finish();
-        if let Some(parent) = span.parent() {
-            core.on_nearest(&parent, |open| open.child_closed(finished.below));
-        }
-        core.finished(finished);
+        core.finished(open.finish());
     }
 }
 

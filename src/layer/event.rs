@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use tracing_subscriber::registry::{LookupSpan, SpanRef};
 
-use crate::field::{Role, Trust};
-use crate::layer::open::{Below, OpenObservation};
+use crate::field::{Role, Roles, Trust};
+use crate::layer::open::OpenObservation;
 use crate::layer::shared::Core;
-use crate::model::{Callsite, EventKind, Fields, Key, Kind, Level, Severity};
+use crate::model::{Callsite, Entry, EventKind, Fields, Key, Kind, Level, Severity};
 use crate::read;
 
 impl Core {
     /// An event, its values in `values`, inside `span`.
-    pub(super) fn event<'a, S>(&self, span: SpanRef<'a, S>, callsite: &Arc<Callsite>, values: &mut Fields)
+    pub(super) fn event<'a, S>(&self, span: &SpanRef<'a, S>, callsite: &Arc<Callsite>, values: &mut Fields)
     where
         S: LookupSpan<'a>,
     {
@@ -23,7 +23,7 @@ impl Core {
             // what a neighbour wants to see must not change what is shown here.
             if callsite.is_at(metadata.file(), metadata.line())
                 && self
-                    .on(&span, |open| report.apply(open, Arc::clone(callsite), values))
+                    .on(span, |open| report.apply(open, Arc::clone(callsite), values))
                     .is_some()
             {
                 return;
@@ -34,20 +34,21 @@ impl Core {
             }
         }
         let values = &*values;
-        let Some(span) = self.nearest(span) else { return };
         if is_an_observation(values) {
-            self.observe(&span, callsite, values);
+            if let Some(span) = self.nearest(span) {
+                self.observe(&span, callsite, values);
+            }
         }
         if callsite.tells_the_span {
             // Not one of the sink's buffers: none of those that it lends for a span would come back from here.
             let mut told = Fields::default();
             told.append(values, |head| head.key = known(callsite, head.key));
-            self.on(&span, |open| open.record(&told));
+            self.on_nearest(span, |open| open.record(&told));
             return;
         }
         let message = (callsite.severity == Severity::Error)
             .then(|| text_of(callsite, values, "message").or_else(|| text_of(callsite, values, "error")));
-        self.on(&span, |open| {
+        self.on_nearest(span, |open| {
             if let Some(message) = message.filter(|_| self.error_events) {
                 open.escalate(Some(Level::Error));
                 open.complain(message.as_deref());
@@ -78,7 +79,6 @@ impl Core {
         open.escalate(callsite.severity.level());
         let mut finished = open.finish();
         finished.recorded.shown = lanes;
-        self.on(span, |open| open.child_closed(Below::default()));
         if !lanes.is_empty() {
             self.ground.sink().open();
         }
@@ -138,11 +138,10 @@ fn is_named(callsite: &Callsite, key: Key, name: &str) -> bool {
 }
 
 fn is_an_observation(values: &Fields) -> bool {
-    values
-        .entries()
-        .iter()
-        .filter(|entry| entry.head.role == Role::Type)
-        .any(|entry| {
-            read::text(values.value(entry)).is_some_and(|word| Kind::from_word(&word) == Some(Kind::Event))
-        })
+    let is_event = |entry: &Entry| {
+        let word = (entry.head.role == Role::Type).then(|| read::text(values.value(entry)));
+        word.flatten()
+            .is_some_and(|word| Kind::from_word(&word) == Some(Kind::Event))
+    };
+    values.roles().meet(Roles::of(&[Role::Type])) && values.entries().iter().any(is_event)
 }

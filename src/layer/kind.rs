@@ -1,7 +1,7 @@
 //! Which observation type a set of roles implies: one table.
 
-use crate::field::{Role, Trust, plain};
-use crate::model::{Kind, Recorded};
+use crate::field::{Role, Roles, Trust, plain};
+use crate::model::{Entry, Kind, Recorded};
 use crate::read;
 
 /// What the fields of a span say about its type.
@@ -33,20 +33,10 @@ pub(crate) fn implied(recorded: &Recorded) -> Implied {
     let mut word = None;
     let (mut kind_word, mut operation) = (None, None);
     let mut unknown = None;
-    let (mut configured, mut counted) = (false, false);
-    let (mut tool, mut agent, mut model, mut plain_model, mut sign) = (false, false, false, false, false);
-    for entry in recorded
-        .fields
-        .entries()
-        .iter()
-        .filter(|entry| entry.head.owner == 0)
-    {
+    let (mut tool, mut agent, mut model, mut plain_model, mut configured) =
+        (false, false, false, false, false);
+    for entry in own(recorded, TELLING) {
         let head = entry.head;
-        let (name, short) = recorded.names(entry);
-        // An `Option` argument that is `None` says nothing.
-        if recorded.fields.is_none(entry) {
-            continue;
-        }
         let text = || read::text(recorded.fields.value(entry));
         match head.role {
             Role::Type => {
@@ -70,61 +60,95 @@ pub(crate) fn implied(recorded: &Recorded) -> Implied {
             Role::Agent => agent = true,
             Role::Model | Role::ResponseModel if head.trust > Trust::Plain => model = true,
             Role::Model => plain_model = true,
-            Role::Parameters => configured |= short == plain::MODEL_CONFIG,
+            Role::Parameters => configured |= recorded.names(entry).1 == plain::MODEL_CONFIG,
             _ => {}
         }
-        counted |= head.role.is_usage() && head.late;
-        sign |= match head.role {
-            Role::Messages | Role::Prompt => true,
-            Role::Parameter => plain::is_telling(short),
-            // A dotted name is never an argument.
-            Role::Usage | Role::Cost if name.contains('.') => true,
-            Role::PromptName | Role::PromptVersion => true,
-            Role::Input
-            | Role::Output
-            | Role::Completion
-            | Role::Usage
-            | Role::UsageDetails
-            | Role::Cost
-            | Role::CostDetails
-            | Role::FirstToken
-            | Role::FirstTokenAfter => head.late,
-            _ => false,
-        } || name.starts_with("gen_ai.");
     }
-    sign |= recorded.first_token.is_some();
     let (finer, coarser) = match kind_word {
         Some((Trust::OpenInference, _)) => (kind_word, None),
         _ => (None, kind_word),
     };
     let said = word.or(finer).or(operation).or(coarser).map(|(_, kind)| kind);
     let said = said.or(recorded.callsite.implied);
-    let inferred = if tool {
-        Kind::Tool
-    } else if agent && !model && !plain_model {
-        Kind::Agent
-    } else if model || (plain_model && sign) || (configured && counted) {
-        Kind::Generation
-    } else {
-        Kind::Span
+    let inferred = || {
+        if tool {
+            Kind::Tool
+        } else if agent && !model && !plain_model {
+            Kind::Agent
+        } else if model || (plain_model && is_signed(recorded)) || (configured && is_counted(recorded)) {
+            Kind::Generation
+        } else {
+            Kind::Span
+        }
     };
     Implied {
-        kind: said.unwrap_or(inferred),
+        kind: said.unwrap_or_else(inferred),
         said: said.is_some(),
         unknown,
     }
 }
 
+/// The roles that say something of a type.
+const TELLING: Roles = Roles::of(&[
+    Role::Type,
+    Role::ForeignType,
+    Role::Operation,
+    Role::Tool,
+    Role::Agent,
+    Role::Model,
+    Role::ResponseModel,
+    Role::Parameters,
+]);
+
+/// The span's own entries with one of these roles, unless they are an `Option` that is `None`: that says nothing.
+fn own(recorded: &Recorded, roles: Roles) -> impl Iterator<Item = &Entry> {
+    let fields = &recorded.fields;
+    let entries = if fields.roles().meet(roles) {
+        fields.entries()
+    } else {
+        &[]
+    };
+    entries.iter().filter(move |entry| {
+        roles.contain(entry.head.role) && entry.head.owner == 0 && !fields.is_none(entry)
+    })
+}
+
+/// Whether there is a second sign, beside a plain `model`, that the model is called.
+fn is_signed(recorded: &Recorded) -> bool {
+    recorded.first_token.is_some()
+        || own(recorded, Roles::ALL).any(|entry| {
+            let head = entry.head;
+            let (name, short) = recorded.names(entry);
+            let by_role = match head.role {
+                Role::Messages | Role::Prompt => true,
+                Role::Parameter => plain::is_telling(short),
+                // A dotted name is never an argument.
+                Role::Usage | Role::Cost if name.contains('.') => true,
+                Role::PromptName | Role::PromptVersion => true,
+                Role::Input
+                | Role::Output
+                | Role::Completion
+                | Role::Usage
+                | Role::UsageDetails
+                | Role::Cost
+                | Role::CostDetails
+                | Role::FirstToken
+                | Role::FirstTokenAfter => head.late,
+                _ => false,
+            };
+            by_role || name.starts_with("gen_ai.")
+        })
+}
+
+/// Whether tokens or money were recorded later.
+fn is_counted(recorded: &Recorded) -> bool {
+    own(recorded, Roles::USAGE).any(|entry| entry.head.late)
+}
+
 /// Whether a span reports usage or cost of its own.
 pub(crate) fn reports_usage(recorded: &Recorded) -> bool {
     let calls_a_model = recorded.kind.calls_a_model();
-    recorded.fields.entries().iter().any(|entry| {
-        let head = entry.head;
-        head.owner == 0
-            && head.role.is_usage()
-            && (calls_a_model || head.trust > Trust::Plain)
-            && !recorded.fields.is_none(entry)
-    })
+    own(recorded, Roles::USAGE).any(|entry| calls_a_model || entry.head.trust > Trust::Plain)
 }
 
 fn keep(best: &mut Option<(Trust, Kind)>, trust: Trust, kind: Kind) {

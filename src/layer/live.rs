@@ -13,8 +13,16 @@ use crate::layer::open::OpenObservation;
 pub(crate) struct Live(Option<OpenObservation>);
 
 impl Live {
-    pub(crate) fn put(extensions: &mut ExtensionsMut<'_>, open: OpenObservation) {
-        extensions.replace(Self(Some(open)));
+    /// An error, and all is as it was, where another layer's observation has that place.
+    pub(crate) fn put(extensions: &mut ExtensionsMut<'_>, open: OpenObservation) -> Result<(), ()> {
+        let Some(theirs) = extensions.replace(Self(Some(open))) else {
+            return Ok(());
+        };
+        if let Some(mut ours) = extensions.replace(theirs) {
+            // Never sent: nothing of it shall end.
+            ours.0 = None;
+        }
+        Err(())
     }
 
     pub(crate) fn of<'a>(extensions: &'a Extensions<'_>) -> Option<&'a OpenObservation> {

@@ -1,5 +1,6 @@
 //! An observation that has not ended: it lives in its span's extensions until the span closes.
 
+mod brood;
 mod told;
 
 use std::sync::Arc;
@@ -8,10 +9,11 @@ use smallvec::SmallVec;
 
 use crate::above::ByHand;
 use crate::clock::MonotonicNanos;
-use crate::field::{Role, Trust};
+use crate::field::{Role, Roles, Trust};
 use crate::id::SpanId;
 use crate::layer::ground::Ground;
 use crate::layer::kind::{self, Implied};
+use crate::layer::open::brood::{Below, Brood, Place};
 use crate::layer::trace::{self, Above, Own, TraceState};
 use crate::model::{Callsite, Head, Kind, Lanes, Level, Parents, Recorded, SharedAttributes};
 use crate::read;
@@ -32,12 +34,13 @@ pub(crate) struct OpenObservation {
     waits_since: Option<MonotonicNanos>,
     last_touch: MonotonicNanos,
     garbage: usize,
-    children: u32,
+    /// Its place below its parent.
+    place: Option<Place>,
+    brood: Option<Arc<Brood>>,
     above: Above,
-    below: Below,
     kind: Option<Kind>,
     names_the_trace: bool,
-    entered_calm: bool,
+    entered_in_panic: bool,
     exited: bool,
     /// Entered more than once: what it spans is a future, or several pieces of work.
     entered_again: bool,
@@ -55,6 +58,7 @@ pub(crate) struct Birth {
     inherited: SharedAttributes,
     /// How many changes of the trace `inherited` knows.
     seen: u64,
+    place: Option<Place>,
 }
 
 impl Birth {
@@ -69,6 +73,7 @@ impl Birth {
             shown_above: above.is_some(),
             inherited: trace.attributes(),
             seen,
+            place: None,
             trace,
         }
     }
@@ -89,6 +94,7 @@ impl OpenObservation {
             shown_above,
             inherited,
             seen,
+            place,
         } = birth;
         let start = trace.now();
         recorded.start = trace.unix(start);
@@ -105,11 +111,11 @@ impl OpenObservation {
             waits_since: None,
             last_touch: start,
             garbage: 0,
-            children: 0,
-            below: Below::default(),
+            place,
+            brood: None,
             kind: None,
             names_the_trace: false,
-            entered_calm: false,
+            entered_in_panic: false,
             exited: false,
             entered_again: false,
             panicked: false,
@@ -136,7 +142,8 @@ impl OpenObservation {
 
     /// A child begins: what it takes from here.
     pub(crate) fn bear(&mut self) -> Birth {
-        self.children = self.children.saturating_add(1);
+        let brood = self.brood.get_or_insert_default();
+        let place = Some(Place::below(brood));
         let shown = self.lanes();
         Birth {
             trace: Arc::clone(&self.trace),
@@ -144,6 +151,7 @@ impl OpenObservation {
             shown_above: self.above.shown || !self.callsite().hidden,
             inherited: self.recorded.trace.clone(),
             seen: self.seen,
+            place,
         }
     }
 
@@ -173,26 +181,27 @@ impl OpenObservation {
         }
     }
 
-    pub(crate) fn child_closed(&mut self, below: Below) {
-        self.children = self.children.saturating_sub(1);
-        self.below.generation |= below.generation;
-        self.below.usage |= below.usage;
-    }
-
-    pub(crate) fn entered(&mut self) {
-        self.entered_again = self.exited;
-        self.entered_calm = !std::thread::panicking();
+    /// What a panic drops may be entered once more, and that it is left then says nothing.
+    pub(crate) fn entered_in_panic(&mut self) {
+        self.entered_in_panic = true;
     }
 
     pub(crate) fn exited(&mut self) {
-        self.panicked |= self.entered_calm && std::thread::panicking();
+        if !std::mem::take(&mut self.entered_in_panic) {
+            self.panicked |= std::thread::panicking();
+        }
+        self.entered_again = self.exited;
         self.exited = true;
         // Without an open child the close decides, and the clock needs not be asked.
-        self.waits_since = (self.children > 0).then(|| self.trace.now());
+        let has_children = self.brood.as_ref().is_some_and(|brood| brood.is_open());
+        self.waits_since = has_children.then(|| self.trace.now());
     }
 
     /// Reads what entries from `first` on say about the trace; answers whether they say anything.
     fn weigh_trace_fields(&mut self, first: usize) -> bool {
+        if !self.recorded.fields.roles().meet(Roles::TRACE) {
+            return false;
+        }
         let recorded = &*self.recorded;
         let entries = recorded.fields.entries().get(first..).unwrap_or_default();
         let mut arguments: SmallVec<[usize; 2]> = SmallVec::new();
@@ -246,7 +255,11 @@ impl OpenObservation {
         let mut recorded = self.recorded;
         recorded.end = self.trace.unix(end);
         recorded.shown = shown;
-        recorded.usage_below = self.below.usage;
+        let below = self
+            .brood
+            .as_ref()
+            .map_or_else(Below::default, |brood| brood.below());
+        recorded.usage_below = below.usage;
         recorded.trace_name = self.trace.name();
         let outcome = if self.panicked {
             Some((Level::Error, "panicked"))
@@ -264,17 +277,18 @@ impl OpenObservation {
         recorded.kind = match self.kind {
             Some(kind) => kind,
             // The call of the model is the inner one.
-            None if !said && kind == Kind::Generation && self.below.generation => Kind::Span,
+            None if !said && kind == Kind::Generation && below.generation => Kind::Span,
             None => kind,
         };
         recorded.unknown_type = unknown.is_some();
-        let below = Below {
-            generation: self.below.generation || recorded.kind == Kind::Generation,
-            usage: self.below.usage || kind::reports_usage(&recorded),
-        };
+        if let Some(place) = &self.place {
+            place.tell(Below {
+                generation: below.generation || recorded.kind == Kind::Generation,
+                usage: below.usage || kind::reports_usage(&recorded),
+            });
+        }
         Finished {
             recorded,
-            below,
             unknown_type: unknown,
         }
     }
@@ -289,20 +303,9 @@ impl OpenObservation {
     }
 }
 
-/// What there is among the observations below one that have ended.
-#[derive(Clone, Copy, Default, Debug)]
-pub(crate) struct Below {
-    /// A call of a model.
-    pub(crate) generation: bool,
-    /// Usage or cost that counts.
-    pub(crate) usage: bool,
-}
-
 /// A span that has ended.
 pub(crate) struct Finished {
     pub(crate) recorded: Box<Recorded>,
-    /// What its parent has below it for its sake.
-    pub(crate) below: Below,
     /// A word in place of a type that is none.
     pub(crate) unknown_type: Option<String>,
 }

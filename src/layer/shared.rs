@@ -118,7 +118,7 @@ impl Core {
     }
 
     /// The nearest recorded span, this one included.
-    pub(super) fn nearest<'a, S>(&self, span: SpanRef<'a, S>) -> Option<SpanRef<'a, S>>
+    pub(super) fn nearest<'a, S>(&self, span: &SpanRef<'a, S>) -> Option<SpanRef<'a, S>>
     where
         S: LookupSpan<'a>,
     {
@@ -126,6 +126,7 @@ impl Core {
     }
 
     /// Whether nothing of the span's trace is shown anywhere: then nothing said in it is even written down.
+    #[inline]
     pub(super) fn is_sampled_out<'a, S>(&self, span: &SpanRef<'a, S>) -> bool
     where
         S: LookupSpan<'a>,
@@ -172,7 +173,7 @@ impl Core {
         let born = self.on_nearest(&parent, |open| (!open.is_stale()).then(|| open.bear()));
         let born = born.and_then(|born| {
             born.or_else(|| {
-                let parent = self.nearest(parent)?;
+                let parent = self.nearest(&parent)?;
                 self.refresh(&parent);
                 self.on(&parent, OpenObservation::bear)
             })

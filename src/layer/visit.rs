@@ -7,6 +7,7 @@ use std::fmt;
 use tracing::field::{Field, Visit};
 
 use crate::describe::calmly;
+use crate::field::{Role, Roles};
 use crate::model::{Callsite, Fields, Head};
 
 /// Writes the values of one span or event behind each other.
@@ -32,6 +33,82 @@ impl Visitor<'_> {
         head.late = self.late;
         head.owner = self.owner;
         Some(head)
+    }
+}
+
+/// Looks at the values of a span before anything is written of them, and runs none of the user's code.
+pub(crate) struct Survey<'a> {
+    callsite: &'a Callsite,
+    /// None has to be formatted, and none says something of the trace, or of the name.
+    pub(crate) is_simple: bool,
+    /// One bit for each field, as [`Fields::is_new`] takes them.
+    pub(crate) declared: u64,
+    pub(crate) bytes: usize,
+    pub(crate) count: usize,
+}
+
+impl<'a> Survey<'a> {
+    pub(crate) fn new(callsite: &'a Callsite) -> Self {
+        Self {
+            callsite,
+            is_simple: true,
+            declared: 0,
+            bytes: 0,
+            count: 0,
+        }
+    }
+
+    fn see(&mut self, field: &Field, bytes: usize) {
+        let role = self.callsite.field(field.index()).map(|known| known.meaning.role);
+        self.is_simple &= field.index() < 64 && role.is_some_and(|role| !WEIGHED.contain(role));
+        self.declared |= 1 << (field.index() % 64);
+        self.bytes += bytes;
+        self.count += 1;
+    }
+}
+
+/// What is weighed against what else is known.
+const WEIGHED: Roles = Roles::TRACE.with(Role::Name);
+
+impl Visit for Survey<'_> {
+    fn record_bool(&mut self, field: &Field, _: bool) {
+        self.see(field, 0);
+    }
+
+    fn record_i64(&mut self, field: &Field, _: i64) {
+        self.see(field, 0);
+    }
+
+    fn record_u64(&mut self, field: &Field, _: u64) {
+        self.see(field, 0);
+    }
+
+    fn record_f64(&mut self, field: &Field, _: f64) {
+        self.see(field, 0);
+    }
+
+    fn record_i128(&mut self, field: &Field, _: i128) {
+        self.see(field, 0);
+    }
+
+    fn record_u128(&mut self, field: &Field, _: u128) {
+        self.see(field, 0);
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.see(field, value.len());
+    }
+
+    fn record_bytes(&mut self, field: &Field, value: &[u8]) {
+        self.see(field, value.len());
+    }
+
+    fn record_error(&mut self, _: &Field, _: &(dyn Error + 'static)) {
+        self.is_simple = false;
+    }
+
+    fn record_debug(&mut self, _: &Field, _: &dyn fmt::Debug) {
+        self.is_simple = false;
     }
 }
 

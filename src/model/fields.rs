@@ -6,6 +6,7 @@ mod head;
 
 use std::fmt;
 
+use crate::field::Roles;
 use crate::model::ValueRef;
 
 #[cfg(test)]
@@ -65,6 +66,8 @@ pub(crate) struct Fields {
     declared: u64,
     /// Some key is not among those.
     others: bool,
+    /// Every role that some value has, or had.
+    roles: Roles,
 }
 
 /// What a buffer holds at first: the fields and the short texts of a usual span, without growing.
@@ -80,6 +83,11 @@ impl Fields {
         self.entries.iter_mut().map(|entry| &mut entry.head)
     }
 
+    /// Every role that some value was recorded with.
+    pub(crate) fn roles(&self) -> Roles {
+        self.roles
+    }
+
     /// The bytes of its values, those that are superseded too.
     pub(crate) fn weight(&self) -> usize {
         self.texts.len() + self.raw.len() + self.entries.len() * size_of::<Entry>()
@@ -89,7 +97,7 @@ impl Fields {
         self.texts.clear();
         self.raw.clear();
         self.entries.clear();
-        (self.declared, self.others) = (0, false);
+        (self.declared, self.others, self.roles) = (0, false, Roles::default());
     }
 
     /// Memory that is kept when nothing is in it.
@@ -249,6 +257,7 @@ impl Fields {
             Some(bit) => self.declared |= bit,
             None => self.others |= head.owner == 0,
         }
+        self.roles.insert(head.role);
         self.entries.push(Entry { head, slot });
     }
 

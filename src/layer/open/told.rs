@@ -3,9 +3,14 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use tracing::span::Record;
+
 use super::OpenObservation;
-use crate::field::{Role, Trust};
-use crate::model::{Callsite, EventHead, EventKind, Fields, Head, Kind, Level, Link, TraceAttributes};
+use crate::field::{Role, Roles, Trust};
+use crate::layer::visit::{Survey, Visitor};
+use crate::model::{
+    Callsite, EventHead, EventKind, Fields, Head, Kind, Level, Link, Recorded, TraceAttributes,
+};
 
 /// How many events of one span are kept (OpenTelemetry's default limit); the rest is counted.
 const EVENT_LIMIT: usize = 128;
@@ -20,6 +25,29 @@ impl OpenObservation {
         }
     }
 
+    /// Values recorded after creation, written at once if nothing has to be weighed first; answers whether that was so.
+    /// Nearly always it is, and then no value is copied twice.
+    pub(crate) fn record_at_once(&mut self, values: &Record<'_>) -> bool {
+        if !self.is_kept() {
+            return true;
+        }
+        let Recorded { callsite, fields, .. } = &mut *self.recorded;
+        let mut survey = Survey::new(callsite);
+        values.record(&mut survey);
+        let is_simple = survey.is_simple && fields.is_new(survey.declared);
+        if !is_simple || !fields.has_room(survey.bytes, survey.count, callsite.fields.len()) {
+            return false;
+        }
+        values.record(&mut Visitor {
+            fields,
+            callsite,
+            late: true,
+            owner: 0,
+        });
+        self.touch();
+        true
+    }
+
     /// Values recorded after creation, or through the handle.
     pub(crate) fn record(&mut self, values: &Fields) {
         if !self.is_kept() {
@@ -27,22 +55,10 @@ impl OpenObservation {
         }
         self.touch();
         let first = self.take_over(values);
-        self.late(first);
-    }
-
-    fn late(&mut self, first: usize) {
-        if self.weigh_trace_fields(first) {
+        if values.roles().meet(Roles::TRACE) && self.weigh_trace_fields(first) {
             self.trace.changed();
         }
-        let renamed = self
-            .recorded
-            .fields
-            .entries()
-            .get(first..)
-            .unwrap_or_default()
-            .iter()
-            .any(|entry| entry.head.role == Role::Name);
-        if renamed && self.names_the_trace {
+        if self.names_the_trace && values.roles().meet(Roles::of(&[Role::Name])) {
             if let Some(name) = self.own_name() {
                 self.trace.rename(&name);
             }
@@ -73,7 +89,9 @@ impl OpenObservation {
             return;
         }
         self.touch();
-        if self.recorded.events.len() >= EVENT_LIMIT || !self.recorded.fields.has_room(values, self.garbage) {
+        if self.recorded.events.len() >= EVENT_LIMIT
+            || !self.recorded.fields.has_room_for(values, self.garbage)
+        {
             self.recorded.dropped_events = self.recorded.dropped_events.saturating_add(1);
             return;
         }

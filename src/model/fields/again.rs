@@ -29,7 +29,7 @@ impl Fields {
         // Only names that come at run time are without number: an output or a model is never left out.
         let named = |entry: &Entry| matches!(entry.head.key, Key::Given(_));
         let is_full = first + taken > FIELD_LIMIT + declared;
-        if (is_full && values.entries.iter().any(named)) || !self.has_room(values, *garbage) {
+        if (is_full && values.entries.iter().any(named)) || !self.has_room_for(values, *garbage) {
             let dropped = u32::try_from(taken).unwrap_or(u32::MAX);
             return Taken { first, dropped };
         }
@@ -41,8 +41,19 @@ impl Fields {
         Taken { first, dropped: 0 }
     }
 
+    /// Whether none of these declared fields, a bit each, has a value.
+    pub(crate) fn is_new(&self, declared: u64) -> bool {
+        self.declared & declared == 0
+    }
+
+    /// Whether so many values, with so many bytes of text, fit beside what is kept, whatever of that is garbage.
+    pub(crate) fn has_room(&self, bytes: usize, count: usize, declared: usize) -> bool {
+        let entries = self.entries.len() + count;
+        entries <= FIELD_LIMIT + declared && self.weight() + bytes + count * size_of::<Entry>() <= BYTE_LIMIT
+    }
+
     /// Whether these values fit beside what is kept.
-    pub(crate) fn has_room(&self, values: &Self, garbage: usize) -> bool {
+    pub(crate) fn has_room_for(&self, values: &Self, garbage: usize) -> bool {
         self.weight().saturating_sub(garbage) + values.weight() <= BYTE_LIMIT
     }
 
