@@ -14,7 +14,7 @@ use crate::id::SpanId;
 use crate::layer::ground::Ground;
 use crate::layer::kind::{self, Implied};
 use crate::layer::open::brood::{Below, Brood, Place};
-use crate::layer::trace::{self, Above, Own, TraceState};
+use crate::layer::trace::{self, Above, Own, Said, TraceState};
 use crate::model::{Callsite, Head, Kind, Lanes, Level, Parents, Recorded, SharedAttributes};
 use crate::read;
 
@@ -27,7 +27,7 @@ pub(crate) struct OpenObservation {
     pub(crate) trace: Arc<TraceState>,
     seen: u64,
     /// What the fields and handle calls of this span say about the trace.
-    own: Option<Box<Own>>,
+    own: Option<Arc<Own>>,
     start: MonotonicNanos,
     end: Option<MonotonicNanos>,
     /// The last exit, if children were open then.
@@ -123,11 +123,11 @@ impl OpenObservation {
             returned: false,
             failed: false,
         };
-        open.weigh_trace_fields(0);
-        open.overlay_own();
+        open.say_of_the_trace();
         if !open.above.shown && !open.callsite().hidden {
-            let name = open.own_name().unwrap_or_else(|| open.callsite().name.to_owned());
-            open.names_the_trace = open.trace.name_once(&name);
+            let name = open.own_name();
+            let name = name.as_deref().unwrap_or(open.callsite().name);
+            open.names_the_trace = open.trace.name_once(name);
         }
         open
     }
@@ -172,6 +172,29 @@ impl OpenObservation {
         self.overlay_own();
         self.seen = seen;
         self.recorded.trace.clone()
+    }
+
+    /// At its birth: what the first values say about the trace.
+    fn say_of_the_trace(&mut self) {
+        if !self.recorded.fields.roles().meet(Roles::TRACE) {
+            return;
+        }
+        let above = self.recorded.trace.clone();
+        if let Some(said) = self.trace.said(&above, self.above.shown, &self.recorded.fields) {
+            (self.own, self.recorded.trace) = (Some(said.own), said.together);
+            return;
+        }
+        self.weigh_trace_fields(0);
+        self.overlay_own();
+        if let Some(own) = self.own.clone() {
+            let together = self.recorded.trace.clone();
+            self.trace.remember(Said {
+                above,
+                shown_above: self.above.shown,
+                own,
+                together,
+            });
+        }
     }
 
     /// Puts what this span itself says about the trace over what holds above.

@@ -1,15 +1,17 @@
 //! One trace while it runs, and what its observations hand down.
 
+mod own;
+
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+pub(crate) use own::{Own, Said, take_attributes};
+
 use crate::above::ByHand;
 use crate::clock::{MonotonicNanos, UnixNanos};
-use crate::field::{Role, Trust};
 use crate::id::TraceId;
 use crate::layer::ground::Ground;
-use crate::model::{Callsite, Entry, Fields, Head, Key, Lanes, SharedAttributes, TraceAttributes, ValueRef};
-use crate::read;
+use crate::model::{Fields, Lanes, SharedAttributes, TraceAttributes};
 
 /// What the spans of one trace share.
 #[derive(Debug)]
@@ -27,6 +29,8 @@ pub(crate) struct TraceState {
     above: Option<Arc<dyn ByHand>>,
     /// The name of the first topmost observation: the trace's where nothing names it.
     name: Mutex<Option<Arc<str>>>,
+    /// What a span of it said last, and what came of that.
+    said: Mutex<Option<Said>>,
 }
 
 impl TraceState {
@@ -48,6 +52,7 @@ impl TraceState {
                 .map_or_else(|| ground.source.clock.offset(), |above| above.offset()),
             changes: AtomicU64::new(0),
             name: Mutex::new(above.as_ref().map(|above| above.trace_name())),
+            said: Mutex::default(),
             above,
             ground,
         }
@@ -96,6 +101,25 @@ impl TraceState {
         first
     }
 
+    /// What comes of the words in `fields` below `above`, if the last span that said something said the same there:
+    /// frameworks say the conversation on every call, and then nothing is allocated for it.
+    pub(crate) fn said(&self, above: &SharedAttributes, shown_above: bool, fields: &Fields) -> Option<Said> {
+        let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        said.as_ref()
+            .filter(|said| said.is_of(above, shown_above, fields))
+            .cloned()
+    }
+
+    pub(crate) fn remember(&self, said: Said) {
+        let before = self
+            .said
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .replace(said);
+        // Freed outside the lock.
+        drop(before);
+    }
+
     pub(crate) fn rename(&self, name: &str) {
         *self.name.lock().unwrap_or_else(PoisonError::into_inner) = Some(name.into());
     }
@@ -117,96 +141,5 @@ impl Above {
             has_session: attributes.session.is_some(),
             shown,
         }
-    }
-}
-
-/// What one span says about its trace.
-#[derive(Default, Debug)]
-pub(crate) struct Own {
-    pub(crate) attributes: TraceAttributes,
-    /// How far the name was trusted that gave each single value.
-    trusted: [Option<Trust>; SINGLE.len()],
-}
-
-/// The roles with a single value.
-const SINGLE: [Role; 7] = [
-    Role::User,
-    Role::Session,
-    Role::TraceName,
-    Role::Environment,
-    Role::Release,
-    Role::Version,
-    Role::Public,
-];
-
-impl Own {
-    /// Sets one attribute, unless a more trusted name has given it: the order of their coming does not matter.
-    pub(crate) fn set(&mut self, role: Role, trust: Trust, set: impl FnOnce(&mut TraceAttributes)) {
-        let place = SINGLE.iter().position(|single| *single == role);
-        if let Some(known) = place.and_then(|place| self.trusted.get_mut(place)) {
-            if known.is_some_and(|known| known > trust) {
-                return;
-            }
-            *known = Some(trust);
-        }
-        set(&mut self.attributes);
-    }
-}
-
-/// Takes the trace's attributes out of entries into `own`; `argument` is told which plain fields, by their place, are
-/// mere arguments here. Answers whether there were any.
-pub(crate) fn take_attributes(
-    fields: &Fields,
-    entries: &[Entry],
-    callsite: &Callsite,
-    above: Above,
-    own: &mut Option<Box<Own>>,
-    mut argument: impl FnMut(usize),
-) -> bool {
-    let mut found = false;
-    for (at, entry) in entries
-        .iter()
-        .enumerate()
-        .filter(|(_, entry)| entry.head.role.is_trace() && entry.head.owner == 0)
-    {
-        let (head, value) = (entry.head, fields.value(entry));
-        if !counts(head, above) {
-            argument(at);
-            continue;
-        }
-        // An `Option` that is `None` says nothing, however far its name is trusted.
-        if value == ValueRef::Debug("None") {
-            continue;
-        }
-        found = true;
-        let short = short(fields, head, callsite);
-        own.get_or_insert_default()
-            .set(head.role, head.trust, |attributes| {
-                read::set_attribute(attributes, head.role, short, value);
-            });
-    }
-    found
-}
-
-/// A plain user or session never replaces one that an ancestor has; plain tags, environment and trace name count only
-/// where no ancestor is shown. Elsewhere such a field is a function's argument.
-fn counts(head: Head, above: Above) -> bool {
-    if head.trust > Trust::Plain {
-        return true;
-    }
-    match head.role {
-        Role::User => !above.has_user,
-        Role::Session => !above.has_session,
-        _ => !above.shown,
-    }
-}
-
-fn short<'a>(fields: &'a Fields, head: Head, callsite: &'a Callsite) -> &'a str {
-    match head.key {
-        Key::Declared(index) => callsite
-            .field(index.into())
-            .map_or("", |field| field.meaning.short),
-        Key::Known(name) => name,
-        Key::Given(range) => fields.text(range),
     }
 }

@@ -3,6 +3,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
+use crate::field::Role;
 use crate::model::{Value, cut};
 
 /// How many tags, and how many keys of metadata, a trace has for one observation: every row of the trace carries them
@@ -37,6 +38,14 @@ impl SharedAttributes {
     /// To be changed: a copy, where others hold them too.
     pub(crate) fn make_mut(&mut self) -> &mut TraceAttributes {
         Arc::make_mut(self.0.get_or_insert_default())
+    }
+
+    /// Whether both are one, or none.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+            (one, other) => one.is_none() && other.is_none(),
+        }
     }
 
     /// What they keep of memory, in bytes.
@@ -91,6 +100,25 @@ impl TraceAttributes {
         for (key, value) in &nearer.metadata {
             self.set_metadata(key, value.clone());
         }
+    }
+
+    /// The text of a role that has one alone.
+    pub(crate) fn word(&self, role: Role) -> Option<&str> {
+        let word = match role {
+            Role::User => &self.user,
+            Role::Session => &self.session,
+            Role::TraceName => &self.name,
+            Role::Environment => &self.environment,
+            Role::Release => &self.release,
+            Role::Version => &self.version,
+            _ => return None,
+        };
+        word.as_deref()
+    }
+
+    /// Whether nothing else is said than such texts.
+    pub(crate) fn has_only_words(&self) -> bool {
+        self.public.is_none() && self.tags.is_empty() && self.metadata.is_empty()
     }
 
     /// Every text with a place of its own.

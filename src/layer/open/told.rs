@@ -79,7 +79,7 @@ impl OpenObservation {
     /// An attribute of the trace, set here through the handle.
     pub(crate) fn set_attribute(&mut self, role: Role, set: impl FnOnce(&mut TraceAttributes)) {
         self.touch();
-        self.own.get_or_insert_default().set(role, Trust::Handle, set);
+        Arc::make_mut(self.own.get_or_insert_default()).set(role, Trust::Handle, set);
         self.trace.changed();
     }
 
