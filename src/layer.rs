@@ -138,6 +138,9 @@ where
         let Some(callsite) = core.callsite(attributes.metadata()) else {
             return;
         };
+        if !callsite.recorded {
+            return;
+        }
         let Some(span) = context.span(id) else { return };
         let birth = core.birth(span.parent(), attributes.is_contextual());
         let mut recorded = birth.blank(callsite);
@@ -210,7 +213,7 @@ where
         let Some(span) = context.event_span(event) else {
             return;
         };
-        if core.is_sampled_out(&span) {
+        if core.is_sampled_out(&span) || core.is_turned_off(callsite, &span) {
             return;
         }
         with_scratch(|scratch| {

@@ -30,6 +30,15 @@ pub(crate) struct Implied {
 /// | a plain `model_config`, and usage recorded later | generation |
 /// | anything else | span |
 pub(crate) fn implied(recorded: &Recorded) -> Implied {
+    // As most spans are.
+    if !recorded.fields.roles().meet(TELLING) {
+        let implied = recorded.callsite.implied;
+        return Implied {
+            kind: implied.unwrap_or(Kind::Span),
+            said: implied.is_some(),
+            unknown: None,
+        };
+    }
     let mut word = None;
     let (mut kind_word, mut operation) = (None, None);
     let mut unknown = None;

@@ -61,9 +61,14 @@ fn describe(metadata: &'static Metadata<'static>, plain: bool, sink: &dyn Sink) 
         hidden: scope::is_infrastructure(metadata.target(), &fields),
         fields,
         shown: Lanes::NONE,
+        recorded: true,
         returns: AtomicBool::new(false),
     };
     callsite.shown = sink.shown(&callsite);
+    // Plumbing, a request, is hidden and holds its trace together; and whatever is said of a trace is handed down. What
+    // the filters of all lanes turn off besides is not there, like what is below the level.
+    let says_of_the_trace = callsite.fields.iter().any(|field| field.meaning.role.is_trace());
+    callsite.recorded = !callsite.shown.is_empty() || callsite.hidden || says_of_the_trace;
     // What filters keep from every lane of observations is none, whatever its shape: it names no trace.
     let observations = sink.observations();
     callsite.hidden |= !observations.is_empty() && callsite.shown.intersection(observations).is_empty();

@@ -134,6 +134,15 @@ impl Core {
         self.samples && self.on_nearest(span, |open| !open.is_kept()).unwrap_or(false)
     }
 
+    /// Whether an event and the span around it are turned off in every lane: then it says nothing of the span above.
+    pub(super) fn is_turned_off<'a, S>(&self, event: &Callsite, span: &SpanRef<'a, S>) -> bool
+    where
+        S: LookupSpan<'a>,
+    {
+        let of_the_span = || self.callsite(span.metadata());
+        !event.recorded && of_the_span().is_some_and(|callsite| !callsite.recorded)
+    }
+
     /// Brings what of the trace holds for a span up to date, if any span changed something: down from the nearest
     /// ancestor that knows of the change, so that a change costs one way through the tree and not one for each span.
     pub(super) fn refresh<'a, S>(&self, span: &SpanRef<'a, S>)

@@ -15,8 +15,8 @@ pub(super) struct Spares {
 
 #[derive(Default)]
 struct Kept {
-    #[expect(clippy::vec_box, reason = "they come and go as boxes")]
-    blanks: Vec<Box<Recorded>>,
+    /// Each with its weight.
+    blanks: Vec<(usize, Box<Recorded>)>,
     bytes: usize,
 }
 
@@ -33,8 +33,8 @@ impl Spares {
     /// A used one, empty, if there is one.
     pub(super) fn lend(&self) -> Option<Box<Recorded>> {
         let mut kept = self.lock();
-        let blank = kept.blanks.pop()?;
-        kept.bytes = kept.bytes.saturating_sub(blank.weight());
+        let (weight, blank) = kept.blanks.pop()?;
+        kept.bytes -= weight;
         Some(blank)
     }
 
@@ -48,7 +48,7 @@ impl Spares {
         let mut kept = self.lock();
         if kept.bytes + weight <= self.most {
             kept.bytes += weight;
-            kept.blanks.push(used);
+            kept.blanks.push((weight, used));
         }
     }
 
