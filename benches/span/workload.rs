@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use tracing::field::Empty;
+use tracing::level_filters::LevelFilter;
 use tracing::{Dispatch, dispatcher, info, info_span};
 use tracing_llm::export::{Batch, ExportFuture, Exported, Exporter, Scope};
 use tracing_llm::{Otlp, Pipeline};
@@ -21,7 +22,7 @@ pub(crate) struct Workload {
 /// What the spans are made under.
 #[derive(Clone, Copy, PartialEq)]
 enum Beneath {
-    /// The registry alone, without our layer: the floor.
+    /// The registry and a level, which is no layer of ours: the floor. (Alone a registry frees no span.)
     Registry,
     /// Two destinations, which take everything.
     Destinations,
@@ -73,9 +74,9 @@ impl Workload {
         };
         let (layer, llm) = builder.build().unwrap();
         let subscriber = if self.beneath == Beneath::Registry {
-            Dispatch::new(registry())
+            Dispatch::new(registry().with(LevelFilter::INFO))
         } else {
-            Dispatch::new(registry().with(layer))
+            Dispatch::new(registry().with(LevelFilter::INFO).with(layer))
         };
         dispatcher::with_default(&subscriber, || {
             let texts = Texts::new();

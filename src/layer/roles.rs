@@ -17,6 +17,7 @@ use crate::sink::Sink;
 pub(crate) struct Callsites(Table<Identifier, Arc<Callsite>>);
 
 impl Callsites {
+    #[inline]
     pub(crate) fn get(
         &self,
         metadata: &'static Metadata<'static>,

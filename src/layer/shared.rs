@@ -14,8 +14,8 @@ use crate::layer::Settings;
 use crate::layer::ground::Ground;
 use crate::layer::live::Live;
 use crate::layer::open::{Birth, Finished, OpenObservation};
-use crate::layer::roles::{self, Callsites};
-use crate::model::{Callsite, Lanes, Severity};
+use crate::layer::roles::Callsites;
+use crate::model::{Callsite, Lanes};
 
 /// What all callbacks share.
 pub(crate) struct Core {
@@ -23,7 +23,7 @@ pub(crate) struct Core {
     /// The lanes that show no infrastructure.
     pub(super) observation_lanes: Lanes,
     pub(super) diagnostics: Diagnostics,
-    severity: Severity,
+    level: tracing::Level,
     /// Some trace may be shown nowhere.
     samples: bool,
     plain_names: bool,
@@ -47,7 +47,7 @@ impl Core {
         Self {
             observation_lanes: ground.sink().observations(),
             diagnostics,
-            severity: roles::severity(level),
+            level,
             samples: ground.sink().samples(),
             plain_names,
             error_events,
@@ -60,7 +60,8 @@ impl Core {
 
     /// The callsite, if it is grave enough to be recorded.
     pub(super) fn callsite(&self, metadata: &'static Metadata<'static>) -> Option<&Arc<Callsite>> {
-        if roles::severity(*metadata.level()) < self.severity {
+        // A level is greater when it is less grave.
+        if *metadata.level() > self.level {
             return None;
         }
         Some(self.callsites.get(metadata, self.plain_names, self.ground.sink()))
