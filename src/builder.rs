@@ -11,7 +11,7 @@ mod plan;
 use std::fmt;
 use std::time::Duration;
 
-pub use destination::{Langfuse, Otlp};
+pub use destination::Otlp;
 #[cfg(feature = "opentelemetry")]
 pub use opentelemetry::OpenTelemetry;
 
@@ -19,6 +19,7 @@ use crate::diag::Diagnostics;
 use crate::env::Variables;
 use crate::error::{Error, Kind};
 use crate::export::{Exporter, Scope};
+use crate::langfuse::LangfuseBuilder;
 use crate::layer::{LlmLayer, Settings};
 use crate::model::Value;
 use crate::otlp::settings::OtlpSettings;
@@ -68,7 +69,7 @@ pub fn builder() -> Builder {
 /// Sets a layer and its pipeline up.
 #[must_use = "nothing is set up before build() or init()"]
 pub struct Builder {
-    langfuse: Vec<Langfuse>,
+    langfuse: Vec<LangfuseBuilder>,
     otlp: Vec<Otlp>,
     console: bool,
     exporters: Vec<(Box<dyn Exporter>, Scope)>,
@@ -129,8 +130,8 @@ impl Builder {
         self
     }
 
-    /// Sends to a Langfuse project.
-    pub fn langfuse(mut self, langfuse: Langfuse) -> Self {
+    /// Sends to a Langfuse project. [`Pipeline::langfuse`] is the client of the same.
+    pub fn langfuse(mut self, langfuse: LangfuseBuilder) -> Self {
         self.langfuse.push(langfuse);
         self
     }
@@ -240,7 +241,7 @@ impl Builder {
     /// the same ones. What is said in the others is not kept, and [`Ledger::sampled_out`](crate::Ledger::sampled_out)
     /// counts them.
     ///
-    /// A destination may have a smaller share: [`Langfuse::sample_rate`], [`Otlp::sample_rate`].
+    /// A destination may have a smaller share: [`LangfuseBuilder::sample_rate`], [`Otlp::sample_rate`].
     pub fn sample_rate(mut self, share: f64) -> Self {
         self.sample_rate = Some(share);
         self

@@ -1,5 +1,9 @@
-//! Langfuse: observations as rows of its v4 data model, sent over OTLP with explicit `langfuse.*` attributes.
+//! Langfuse: observations as rows of its v4 data model, sent over OTLP with explicit `langfuse.*` attributes; and the client
+//! of its API, [`Langfuse`], with what it answers.
 
+mod builder;
+mod check;
+pub(crate) mod client;
 pub(crate) mod credentials;
 pub(crate) mod deployment;
 pub(crate) mod dialect;
@@ -8,3 +12,7 @@ pub(crate) mod exporter;
 mod json;
 pub(crate) mod parameters;
 pub(crate) mod settings;
+
+pub use builder::LangfuseBuilder;
+pub use check::{Health, Project, ServerVersion};
+pub use client::Langfuse;

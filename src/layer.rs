@@ -37,7 +37,8 @@ use crate::layer::open::OpenObservation;
 use crate::layer::shared::Core;
 use crate::layer::visit::Visitor;
 use crate::model::Link;
-use crate::sink::{Source, is_ours};
+use crate::own_thread::is_ours;
+use crate::sink::Source;
 
 /// What the layer needs to observe.
 pub(crate) struct Settings {
@@ -268,7 +269,7 @@ mod tests {
     use tracing_subscriber::registry;
 
     use super::*;
-    use crate::sink::this_thread_is_ours;
+    use crate::own_thread::this_thread_is_ours;
     use crate::testing::Capture;
 
     #[test]

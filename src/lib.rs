@@ -21,7 +21,7 @@ pub mod export;
 mod field;
 mod http;
 mod id;
-mod langfuse;
+pub mod langfuse;
 mod layer;
 mod ledger;
 pub mod manual;
@@ -29,6 +29,7 @@ mod model;
 #[cfg(feature = "opentelemetry")]
 mod opentelemetry;
 mod otlp;
+mod own_thread;
 mod pipeline;
 mod process;
 mod read;
@@ -40,9 +41,10 @@ pub mod testing;
 
 #[cfg(feature = "opentelemetry")]
 pub use builder::OpenTelemetry;
-pub use builder::{Builder, Langfuse, Otlp, builder, init, layer};
+pub use builder::{Builder, Otlp, builder, init, layer};
 pub use error::Error;
 pub use id::{ParseIdError, SpanId, TraceId};
+pub use langfuse::{Langfuse, LangfuseBuilder};
 pub use layer::{LlmLayer, ObservationHandle, Observe, Observed, SpanExt, TraceHandle, current};
 pub use ledger::{Account, Ledger};
 pub use model::{Cost, Kind, Level, Observation, Usage, Value};

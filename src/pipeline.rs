@@ -4,6 +4,7 @@
 mod attempt;
 mod backoff;
 mod batching;
+mod beside;
 mod complaints;
 mod lane;
 mod message;
@@ -17,10 +18,8 @@ use std::ops::Deref;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
-use std::thread;
 use std::time::{Duration, Instant};
 
-use tokio::runtime::Runtime;
 use tokio::sync::mpsc::unbounded_channel;
 use tokio::sync::oneshot;
 
@@ -31,11 +30,14 @@ use crate::export::{Exporter, Scope, View};
 use crate::id::Ids;
 use crate::ledger::{Account, Ledger};
 use crate::model::Lanes;
+use crate::own_thread;
 use crate::process::Prices;
-use crate::sink::{self, Source};
+use crate::sink::Source;
 
 use self::backoff::Backoff;
 pub(crate) use self::batching::Batching;
+use self::beside::Beside;
+pub(crate) use self::beside::Companion;
 use self::lane::{Lane, Plan};
 use self::message::{Flush, Message, Reply};
 use self::posts::{Post, Posts};
@@ -50,6 +52,7 @@ pub struct Pipeline {
     queue: Arc<Queue>,
     source: Source,
     flush_deadline: Duration,
+    beside: Arc<Beside>,
 }
 
 /// The owner of the pipeline: as long as it lives, observations are delivered.
@@ -98,6 +101,8 @@ pub(crate) struct LaneSpec {
     pub(crate) interval: Duration,
     /// An attempt that takes longer is given up and made again.
     pub(crate) timeout: Duration,
+    /// What whoever opened it keeps beside it.
+    pub(crate) companion: Option<Companion>,
 }
 
 /// Starts the worker with its lanes.
@@ -106,8 +111,9 @@ pub(crate) fn start(
     lanes: Vec<LaneSpec>,
     diagnostics: Diagnostics,
 ) -> Result<Guard, Error> {
+    let companions = lanes.iter().filter_map(LaneSpec::companion).collect();
     let (queue, worker) = assemble(settings, lanes, diagnostics)?;
-    spawn(worker)?;
+    let runtime = own_thread::start(THREAD, "the worker", worker.run())?;
     let pipeline = Pipeline {
         source: Source {
             sink: queue.clone(),
@@ -116,6 +122,7 @@ pub(crate) fn start(
         },
         queue,
         flush_deadline: settings.flush_deadline,
+        beside: Arc::new(Beside { runtime, companions }),
     };
     Ok(Guard { pipeline })
 }
@@ -232,7 +239,7 @@ impl Pipeline {
             stop: stop.is_some(),
             reply,
         }));
-        if sink::is_ours() {
+        if own_thread::is_ours() {
             return Err(self.known().with_problem(OWN_THREAD));
         }
         Ok(())
@@ -315,7 +322,12 @@ impl LaneSpec {
             batch_bytes: Self::DEFAULT_BATCH_BYTES,
             interval: Self::DEFAULT_INTERVAL,
             timeout: Self::DEFAULT_TIMEOUT,
+            companion: None,
         }
+    }
+
+    fn companion(&self) -> Option<(String, Companion)> {
+        Some((self.name.clone(), self.companion.clone()?))
     }
 
     fn open(self, number: crate::model::Lane, settings: &Settings) -> Post {
@@ -343,46 +355,6 @@ impl LaneSpec {
 /// Runs code that is not ours, or nearly; none when it panics.
 fn caught<T>(run: impl FnOnce() -> T) -> Option<T> {
     catch_unwind(AssertUnwindSafe(run)).ok()
-}
-
-/// Runs the worker on a thread of its own.
-///
-/// The runtime is built there: one that is dropped inside the host's runtime, as it were if the thread could not be
-/// had, panics.
-fn spawn(worker: Worker) -> Result<(), Error> {
-    let (sender, receiver) = sync_channel(1);
-    let work = move || {
-        sink::this_thread_is_ours();
-        let runtime = match runtime() {
-            Ok(runtime) => runtime,
-            Err(error) => {
-                let _ = sender.send(Err(error));
-                return;
-            }
-        };
-        let _ = sender.send(Ok(()));
-        runtime.block_on(worker.run());
-        // Attempts that hang are given up, and so are look-ups on the blocking threads.
-        runtime.shutdown_background();
-    };
-    let failed = |error| Error::new(Kind::System, "the worker cannot be started").because(error);
-    thread::Builder::new()
-        .name(THREAD.into())
-        .spawn(work)
-        .map_err(failed)?;
-    match receiver.recv() {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(error)) => Err(failed(error)),
-        Err(_) => Err(Error::new(Kind::System, "the worker ended as it began")),
-    }
-}
-
-fn runtime() -> std::io::Result<Runtime> {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .thread_name(THREAD)
-        .on_thread_start(sink::this_thread_is_ours)
-        .build()
 }
 
 const THREAD: &str = "tracing-llm";

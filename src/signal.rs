@@ -9,7 +9,7 @@ use std::thread;
 use tokio::sync::oneshot;
 
 use crate::diag::Diagnostics;
-use crate::sink;
+use crate::own_thread;
 
 /// Resolves when the process is asked to end: by Ctrl-C, or by SIGTERM where there is one, which is how containers and
 /// service managers ask.
@@ -60,7 +60,7 @@ pub fn shutdown_signal() -> impl Future<Output = ()> + Send + 'static {
 fn listen(mut sender: oneshot::Sender<()>) -> io::Result<()> {
     let (started, starts) = sync_channel(1);
     let work = move || {
-        sink::this_thread_is_ours();
+        own_thread::this_thread_is_ours();
         let (runtime, mut signals) = match start() {
             Ok(both) => both,
             Err(error) => {

@@ -1,6 +1,5 @@
 //! The seam between who observes and who delivers: where finished observations go, and whom they are shown to.
 
-use std::cell::Cell;
 use std::fmt;
 use std::sync::Arc;
 
@@ -54,19 +53,4 @@ impl fmt::Debug for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Source").finish_non_exhaustive()
     }
-}
-
-thread_local! {
-    static OURS: Cell<bool> = const { Cell::new(false) };
-}
-
-/// Marks this thread as one of the pipeline's own: nothing on it is observed.
-pub(crate) fn this_thread_is_ours() {
-    OURS.set(true);
-}
-
-/// Whether this thread is one of the pipeline's own.
-pub(crate) fn is_ours() -> bool {
-    // A thread whose locals are gone is ending; it is not the worker, which ends with its locals alive.
-    OURS.try_with(Cell::get).unwrap_or(false)
 }

@@ -47,7 +47,7 @@ fn deaf() -> Receiver {
 }
 
 fn program(langfuse: &Receiver, otlp: &Receiver, bytes: usize) -> (Dispatch, Guard) {
-    let keys = Langfuse::new(Receiver::PUBLIC_KEY, Receiver::SECRET_KEY);
+    let keys = Langfuse::builder(Receiver::PUBLIC_KEY, Receiver::SECRET_KEY);
     let (layer, llm) = tracing_llm::builder()
         .langfuse(keys.base_url(langfuse.url()))
         .otlp_to(Otlp::new(format!("{}/v1/traces", otlp.url())))

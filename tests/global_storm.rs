@@ -80,7 +80,7 @@ fn user(span: &ProtoSpan) -> String {
 fn every_span_arrives_once_below_its_parent_at_both_destinations() {
     let (langfuse, otlp) = (Receiver::langfuse(), Receiver::otlp());
     let (layer, llm) = tracing_llm::builder()
-        .langfuse(Langfuse::new(Receiver::PUBLIC_KEY, Receiver::SECRET_KEY).base_url(langfuse.url()))
+        .langfuse(Langfuse::builder(Receiver::PUBLIC_KEY, Receiver::SECRET_KEY).base_url(langfuse.url()))
         .otlp_to(Otlp::new(format!("{}/v1/traces", otlp.url())))
         .queue_bytes(1 << 30)
         .build()

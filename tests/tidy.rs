@@ -21,7 +21,7 @@ const FLOORS: [(u8, &str); 6] = [
     // Seams: one trait, or one shared thing, each.
     (
         2,
-        "read process export sink ledger diag http describe above dialect",
+        "read process export sink ledger diag http describe above dialect own_thread",
     ),
     (1, "model sample"),
     (0, "id clock error env debug_text field"),

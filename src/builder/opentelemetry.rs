@@ -67,7 +67,7 @@ impl OpenTelemetry {
         self
     }
 
-    /// Shows it fewer spans: see [`Langfuse::filter`](crate::Langfuse::filter).
+    /// Shows it fewer spans: see [`LangfuseBuilder::filter`](crate::LangfuseBuilder::filter).
     pub fn filter(mut self, directives: impl Into<String>) -> Self {
         self.choices.filter = Some(directives.into());
         self

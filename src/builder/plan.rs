@@ -13,12 +13,14 @@ use crate::dialect::GenAiDialect;
 use crate::env::Variables;
 use crate::error::Error;
 use crate::export::{Exporter, Scope};
+use crate::langfuse::client::Langfuse;
 use crate::langfuse::dialect::LangfuseDialect;
 use crate::langfuse::exporter::LangfuseExporter;
+use crate::langfuse::settings::LangfuseSettings;
 use crate::model::{Resource, Value};
 use crate::otlp::exporter::OtlpExporter;
 use crate::otlp::settings::OtlpSettings;
-use crate::pipeline::{LaneSpec, Settings};
+use crate::pipeline::{Companion, LaneSpec, Settings};
 use crate::sample::SampleRate;
 
 use self::wanted::Wanted;
@@ -62,15 +64,20 @@ pub(super) fn lanes(mut builder: Builder, settings: &mut Settings) -> Result<Vec
     let mut lanes = Lanes::of(wanted.rate);
     for asked in wanted.langfuse {
         let (settings, variables) = (asked.settings, asked.variables);
-        let (environment, release) = (builder.environment.as_deref(), builder.release.as_deref());
+        let settings = LangfuseSettings {
+            environment: settings.environment.or_else(|| builder.environment.clone()),
+            rate: settings.rate.min(wanted.rate),
+            ..settings
+        };
+        let (environment, release) = (settings.environment.as_deref(), builder.release.as_deref());
         let dialect = LangfuseDialect::new(Arc::clone(&resource), environment, release);
         let dialect = dialect.guessed_usage(builder.guessed_usage);
         let dialect = dialect.with_shipped_prices(builder.send_shipped_prices);
         let (batch, batch_bytes) = (settings.flush_at, settings.batch_bytes);
         let (interval, rate) = (settings.flush_interval, settings.rate);
         let timeout = settings.timeout.saturating_add(GRACE);
-        let exporter = LangfuseExporter::new(settings, dialect);
-        let Some(exporter) = opened(exporter, variables, &builder.diagnostics)? else {
+        let Some((exporter, client)) = opened(langfuse(settings, dialect), variables, &builder.diagnostics)?
+        else {
             continue;
         };
         lanes.push(Box::new(exporter), Scope::Observations, asked.choices, |spec| {
@@ -81,6 +88,7 @@ pub(super) fn lanes(mut builder: Builder, settings: &mut Settings) -> Result<Vec
             spec.batch_bytes = batch_bytes.unwrap_or(spec.batch_bytes);
             spec.interval = interval.unwrap_or(spec.interval);
             spec.view.sample(rate);
+            spec.companion = Some(Companion::new(client));
         })?;
     }
     let resource = Arc::new(with_release((*resource).clone(), builder.release));
@@ -119,6 +127,16 @@ pub(super) fn lanes(mut builder: Builder, settings: &mut Settings) -> Result<Vec
     }
     name_apart(&mut lanes.list)?;
     Ok(lanes.list.into_iter().map(|(spec, _)| spec).collect())
+}
+
+/// The exporter to a Langfuse project, and the client of the same project, which share their connections.
+fn langfuse(
+    settings: LangfuseSettings,
+    dialect: LangfuseDialect,
+) -> Result<(LangfuseExporter, Langfuse), Error> {
+    let http = settings.client()?;
+    let client = Langfuse::open(&settings, http.clone())?;
+    Ok((LangfuseExporter::new(settings, http, dialect)?, client))
 }
 
 /// The exporter to an OTLP backend, by its protocol.

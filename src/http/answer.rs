@@ -1,5 +1,6 @@
 //! What a server answered.
 
+use std::borrow::Cow;
 use std::time::{Duration, SystemTime};
 
 use reqwest::StatusCode;
@@ -28,6 +29,23 @@ impl Response {
             content_type: content_type.map(str::to_owned),
             body,
         }
+    }
+
+    /// What the server says of itself: in JSON or as text; a page for a browser says nothing.
+    pub(crate) fn said(&self) -> Option<Cow<'_, str>> {
+        if let Ok(json) = serde_json::from_slice::<serde_json::Value>(&self.body) {
+            let texts = [
+                &json["message"],
+                &json["error"],
+                &json["error"]["message"],
+                &json["detail"],
+                &json,
+            ];
+            let found = texts.into_iter().find_map(serde_json::Value::as_str);
+            return found.map(|text| Cow::Owned(text.to_owned()));
+        }
+        let text = String::from_utf8_lossy(&self.body);
+        (!text.trim_start().starts_with('<')).then_some(text)
     }
 }
 

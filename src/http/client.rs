@@ -5,10 +5,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use bytes::Bytes;
+use reqwest::Method;
 use reqwest::header::HeaderMap;
 
 use crate::error::{Error, Kind};
-use crate::http::{Endpoint, Response, Tls};
+use crate::http::{Endpoint, Response, Tls, one_line};
 
 /// Sends requests to one destination, over connections that it keeps.
 #[derive(Clone, Debug)]
@@ -25,13 +26,18 @@ pub(crate) enum HttpError {
     NotSent(String),
     /// Sent, at least in part, and nothing came back: the destination may have all of it.
     Ambiguous(String),
-    /// The request itself is wrong; it will never be sent.
+    /// The same, and the time was up.
+    TimedOut(String),
+    /// The request itself is wrong, or its answer is more than is taken: another attempt will not help.
     Invalid(String),
 }
 
 impl Client {
-    /// An answer is kept up to here. Langfuse answers with some 1500 bytes, of which nothing is needed.
+    /// The answer to a post is kept up to here. Langfuse answers with some 1500 bytes, of which nothing is needed.
     const MOST_BODY_BYTES: usize = 64 * 1024;
+
+    /// An answer that is needed may have this much: a page of whole observations has some MiB.
+    const MOST_ANSWER_BYTES: usize = 64 * 1024 * 1024;
 
     /// Node's servers, Langfuse among them, close a connection that was idle for 5 s. A body sent into a closing one
     /// is a lost answer, sent again and counted twice, so the client closes first.
@@ -72,6 +78,15 @@ impl Client {
         })
     }
 
+    /// The program's own client, which connects as it was told to; it waits `timeout` for an answer.
+    pub(crate) fn of(inner: reqwest::Client, timeout: Duration) -> Self {
+        Self {
+            inner,
+            timeout,
+            connect_timeout: timeout,
+        }
+    }
+
     /// Posts a body, once. The credentials of the URL, if any, are sent unless the headers have their own.
     pub(crate) async fn post(
         &self,
@@ -84,9 +99,10 @@ impl Client {
             .post(endpoint.url().clone())
             .headers(headers)
             .body(body);
-        let mut answer = match request.send().await {
+        // The program's own client may have another limit, or none.
+        let mut answer = match request.timeout(self.timeout).send().await {
             Ok(answer) => answer,
-            Err(error) => return Err(self.explain(endpoint, &error)),
+            Err(error) => return Err(self.explain(endpoint, &error, self.timeout)),
         };
         let mut body = Vec::new();
         // The status has come, and it decides. A body that breaks off is only a shorter message.
@@ -100,8 +116,41 @@ impl Client {
         Ok(Response::new(answer.status(), answer.headers(), body))
     }
 
+    /// Asks, once, and reads the whole answer, for which all together there is `limit`.
+    pub(crate) async fn ask(
+        &self,
+        method: Method,
+        endpoint: &Endpoint,
+        headers: HeaderMap,
+        body: Bytes,
+        limit: Duration,
+    ) -> Result<Response, HttpError> {
+        let mut request = self
+            .inner
+            .request(method, endpoint.url().clone())
+            .headers(headers)
+            .timeout(limit);
+        if !body.is_empty() {
+            request = request.body(body);
+        }
+        let explain = |error: reqwest::Error| self.explain(endpoint, &error, limit);
+        let mut answer = request.send().await.map_err(explain)?;
+        let mut body = Vec::new();
+        while let Some(chunk) = answer.chunk().await.map_err(explain)? {
+            if body.len() + chunk.len() > Self::MOST_ANSWER_BYTES {
+                let most = Self::MOST_ANSWER_BYTES >> 20;
+                let host = endpoint.host();
+                return Err(HttpError::Invalid(format!(
+                    "the answer of {host} is larger than {most} MiB"
+                )));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Response::new(answer.status(), answer.headers(), body))
+    }
+
     /// Tells what never left from what may have arrived, and says why in few words.
-    fn explain(&self, endpoint: &Endpoint, error: &reqwest::Error) -> HttpError {
+    fn explain(&self, endpoint: &Endpoint, error: &reqwest::Error, limit: Duration) -> HttpError {
         let host = endpoint.host();
         if error.is_builder() {
             return HttpError::Invalid(format!("cannot make a request to {host}: {}", cause(error)));
@@ -109,17 +158,16 @@ impl Client {
         if error.is_connect() {
             let cause = match error {
                 _ if error.is_dns() => "dns error".to_owned(),
-                _ if error.is_timeout() => format!("no answer within {:?}", self.connect_timeout),
+                _ if error.is_timeout() => format!("no answer within {:?}", self.connect_timeout.min(limit)),
                 _ if endpoint.is_https() => without_riddles(cause(error)),
                 _ => cause(error),
             };
             return HttpError::NotSent(format!("cannot connect to {host}: {cause}"));
         }
-        HttpError::Ambiguous(if error.is_timeout() {
-            format!("no answer from {host} within {:?}", self.timeout)
-        } else {
-            format!("no answer from {host}: {}", cause(error))
-        })
+        if error.is_timeout() {
+            return HttpError::TimedOut(format!("no answer from {host} within {limit:?}"));
+        }
+        HttpError::Ambiguous(format!("no answer from {host}: {}", cause(error)))
     }
 }
 
@@ -156,8 +204,7 @@ fn cause(error: &reqwest::Error) -> String {
         // Its own text holds the whole URL.
         return "the request failed".to_owned();
     }
-    let text = innermost.to_string();
-    text.chars().take(200).collect()
+    one_line(&innermost.to_string())
 }
 
 /// Whether this build can speak to the endpoint.

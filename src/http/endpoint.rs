@@ -38,6 +38,14 @@ impl Endpoint {
         self
     }
 
+    /// The same with this query.
+    pub(crate) fn with_query(mut self, pairs: &[(&str, String)]) -> Self {
+        if !pairs.is_empty() {
+            self.0.query_pairs_mut().extend_pairs(pairs);
+        }
+        self
+    }
+
     /// The same without `suffix` at the end of its path, if it is there.
     pub(crate) fn without_suffix(mut self, suffix: &str) -> Self {
         let path = self.0.path().trim_end_matches('/');
@@ -83,6 +91,16 @@ impl Endpoint {
         host == "localhost"
             || host.ends_with(".localhost")
             || address.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
+    }
+
+    /// What a redirect from here means.
+    pub(crate) fn elsewhere(&self) -> String {
+        let scheme = if self.is_https() {
+            ""
+        } else {
+            " (does it want https://?)"
+        };
+        format!("{self} is elsewhere, and redirects are not followed{scheme}")
     }
 
     /// Host and, unless it is the scheme's own, port.

@@ -4,6 +4,7 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 
 use crate::error::{Error, Kind};
 
@@ -41,6 +42,28 @@ impl Credentials {
     pub(crate) fn basic(&self) -> String {
         let pair = format!("{}:{}", self.public_key, self.secret_key);
         format!("Basic {}", STANDARD.encode(pair))
+    }
+
+    /// The headers that say to Langfuse whose request it is.
+    pub(crate) fn headers(&self) -> Result<HeaderMap, Error> {
+        let mut headers = HeaderMap::new();
+        let mut set = |name, value: &str| {
+            // Keys are checked when they are given, so this does not fail.
+            let mut value = HeaderValue::from_str(value).map_err(|error| {
+                Error::new(Kind::InvalidValue, "a key of Langfuse is not a key").because(error)
+            })?;
+            value.set_sensitive(true);
+            headers.insert(name, value);
+            Ok(())
+        };
+        set(AUTHORIZATION.as_str(), &self.basic())?;
+        // The server stores both with every row, where one can filter by them. The crate's name, and not `rust` as
+        // Langfuse's own SDKs say `python`: it tells who wrote the row, and takes no name that Langfuse may want to use
+        // and to read rules from.
+        set("x-langfuse-sdk-name", env!("CARGO_PKG_NAME"))?;
+        set("x-langfuse-sdk-version", env!("CARGO_PKG_VERSION"))?;
+        set("x-langfuse-public-key", &self.public_key)?;
+        Ok(headers)
     }
 
     /// The keys in a value of the header `Authorization`, where people who send OTLP to Langfuse put them.

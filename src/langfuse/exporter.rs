@@ -1,11 +1,10 @@
 //! The exporter to a Langfuse server: OTLP with Langfuse's headers.
 
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use reqwest::header::HeaderValue;
 
-use crate::error::{Error, Kind};
+use crate::error::Error;
 use crate::export::{Batch, ExportFuture, Exporter};
 use crate::http::Client;
-use crate::langfuse::credentials::Credentials;
 use crate::langfuse::dialect::LangfuseDialect;
 use crate::langfuse::settings::LangfuseSettings;
 use crate::otlp::exporter::OtlpExporter;
@@ -16,9 +15,13 @@ use crate::otlp::poster::{Compression, Poster};
 pub(crate) struct LangfuseExporter(OtlpExporter<LangfuseDialect>);
 
 impl LangfuseExporter {
-    /// An exporter called `langfuse` that writes in this dialect.
-    pub(crate) fn new(settings: LangfuseSettings, dialect: LangfuseDialect) -> Result<Self, Error> {
-        let poster = poster(settings)?;
+    /// An exporter called `langfuse` that writes in this dialect and sends by this client.
+    pub(crate) fn new(
+        settings: LangfuseSettings,
+        client: Client,
+        dialect: LangfuseDialect,
+    ) -> Result<Self, Error> {
+        let poster = poster(settings, client)?;
         Ok(Self(OtlpExporter::from_poster("langfuse", poster, dialect)))
     }
 }
@@ -33,7 +36,7 @@ impl Exporter for LangfuseExporter {
     }
 }
 
-fn poster(settings: LangfuseSettings) -> Result<Poster, Error> {
+fn poster(settings: LangfuseSettings, client: Client) -> Result<Poster, Error> {
     // On this machine the wire costs nothing, packing does.
     let usual = if settings.base.is_loopback() {
         Compression::None
@@ -41,37 +44,15 @@ fn poster(settings: LangfuseSettings) -> Result<Poster, Error> {
         Compression::Gzip
     };
     let mut headers = settings.headers;
-    headers.extend(langfuses(&settings.credentials)?);
+    headers.extend(settings.credentials.headers()?);
+    // Without it a server in dual mode shows the traces after ten minutes; since the name of an SDK stands beside it,
+    // Langfuse's cloud does, too.
+    headers.insert("x-langfuse-ingestion-version", HeaderValue::from_static("4"));
     let endpoint = settings.base.join(&settings.path);
-    let client = Client::new(&endpoint, settings.timeout, &settings.tls)?;
     let compression = settings.compression.unwrap_or(usual);
     let mut poster = Poster::new(client, endpoint, headers, compression, true);
     poster.hide(settings.credentials.secret());
     Ok(poster)
-}
-
-/// The headers that Langfuse wants.
-fn langfuses(credentials: &Credentials) -> Result<HeaderMap, Error> {
-    let mut headers = HeaderMap::new();
-    let mut set = |name, value: &str| {
-        // Keys are checked when they are given, so this does not fail.
-        let value = HeaderValue::from_str(value).map_err(|error| {
-            Error::new(Kind::InvalidValue, "a key of Langfuse is not a key").because(error)
-        })?;
-        headers.insert(name, value);
-        Ok(())
-    };
-    set(AUTHORIZATION.as_str(), &credentials.basic())?;
-    // Without it a server in dual mode shows the traces after ten minutes; since the next header says that this is an
-    // SDK, Langfuse's cloud does, too.
-    set("x-langfuse-ingestion-version", "4")?;
-    // The server stores both with every row, where one can filter by them. The crate's name, and not `rust` as
-    // Langfuse's own SDKs say `python`: it tells who wrote the row, and takes no name that Langfuse may want to use
-    // and to read rules from.
-    set("x-langfuse-sdk-name", env!("CARGO_PKG_NAME"))?;
-    set("x-langfuse-sdk-version", env!("CARGO_PKG_VERSION"))?;
-    set("x-langfuse-public-key", &credentials.public_key)?;
-    Ok(headers)
 }
 
 #[cfg(test)]
@@ -80,6 +61,7 @@ mod tests {
 
     use super::*;
     use crate::export::Exported;
+    use crate::langfuse::credentials::Credentials;
     use crate::receiver::{Answer, Receiver};
     use crate::testing::Capture;
 
@@ -90,7 +72,8 @@ mod tests {
         let receiver = Receiver::langfuse();
         let dialect = LangfuseDialect::new(Default::default(), Some("test"), None);
         let settings = settings(&receiver.url(), Receiver::SECRET_KEY);
-        let mut exporter = LangfuseExporter::new(settings, dialect).unwrap();
+        let mut exporter =
+            LangfuseExporter::new(settings.clone(), settings.client().unwrap(), dialect).unwrap();
         assert_eq!(exporter.name(), "langfuse");
         let batch = Batch::new(0, capture.observations());
         assert_eq!(exporter.export(&batch).await, Ok(Exported::all()));
@@ -105,7 +88,7 @@ mod tests {
     #[tokio::test]
     async fn a_recorded_body_goes_where_langfuse_takes_it_under_exact_headers() {
         let receiver = Receiver::langfuse();
-        let mut poster = poster(settings(&receiver.url(), Receiver::SECRET_KEY)).unwrap();
+        let mut poster = opened(settings(&receiver.url(), Receiver::SECRET_KEY));
         let exported = poster
             .post(1, |out| out.extend(recorded("protobuf accepted")))
             .await;
@@ -158,7 +141,7 @@ mod tests {
             ),
         ];
         for (secret, body, message) in table {
-            let mut poster = poster(settings(&receiver.url(), secret)).unwrap();
+            let mut poster = opened(settings(&receiver.url(), secret));
             let error = poster
                 .post(1, |out| out.extend(recorded(body)))
                 .await
@@ -176,7 +159,7 @@ mod tests {
             let header = request.header("authorization").unwrap_or_default();
             Answer::status(500).body(format!("{header} {}", Receiver::SECRET_KEY))
         });
-        let mut poster = poster(settings(&receiver.url(), Receiver::SECRET_KEY)).unwrap();
+        let mut poster = opened(settings(&receiver.url(), Receiver::SECRET_KEY));
         let error = poster.post(1, |out| out.push(0)).await.unwrap_err();
         assert!(error.is_retryable() && !error.is_ambiguous());
         assert_eq!(
@@ -195,9 +178,14 @@ mod tests {
             ("http://localhost:3000", Compression::None),
             ("http://[::1]:3000", Compression::None),
         ] {
-            let poster = poster(settings(base, "sk")).unwrap();
+            let poster = opened(settings(base, "sk"));
             assert_eq!(poster.compression(), compression, "{base}");
         }
+    }
+
+    fn opened(settings: LangfuseSettings) -> Poster {
+        let client = settings.client().unwrap();
+        poster(settings, client).unwrap()
     }
 
     fn settings(base: &str, secret: &str) -> LangfuseSettings {

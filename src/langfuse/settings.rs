@@ -6,13 +6,14 @@ use reqwest::header::{AUTHORIZATION, HeaderMap};
 
 use crate::env::{FromEnv, Reader, Variables};
 use crate::error::{Error, Kind};
-use crate::http::{BadUrl, Endpoint, Tls};
+use crate::http::{BadUrl, Client, Endpoint, Tls};
 use crate::langfuse::credentials::Credentials;
+use crate::langfuse::deployment::Deployment;
 use crate::otlp::{self, poster::Compression};
 use crate::sample::SampleRate;
 
 /// Where traces go in Langfuse, and how.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct LangfuseSettings {
     /// The server, without the paths of its API.
     pub(crate) base: Endpoint,
@@ -24,6 +25,10 @@ pub(crate) struct LangfuseSettings {
     pub(crate) headers: HeaderMap,
     /// Whose certificates are trusted.
     pub(crate) tls: Tls,
+    /// What connects, when the program has its own.
+    pub(crate) http_client: Option<reqwest::Client>,
+    /// The environment of this project alone.
+    pub(crate) environment: Option<String>,
     /// How long a request may take.
     pub(crate) timeout: Duration,
     /// Whether bodies are packed; when nothing is said, unless the server is this machine.
@@ -96,7 +101,40 @@ impl LangfuseSettings {
 
     /// What the variables say; `None` when they ask for no traces, or for what cannot be.
     pub(crate) fn from_env(variables: &Variables) -> FromEnv<Option<Self>> {
-        Reader::read(variables, settings)
+        Reader::read(variables, |reader| {
+            if !reader.flag(ENABLED, true) {
+                return None;
+            }
+            let project = project(reader);
+            project.unwrap_or_else(|fault| {
+                reader.say(format!("{fault}: {NO_TRACES}"));
+                None
+            })
+        })
+    }
+
+    /// The project that the variables name, for a client without a pipeline: it can be asked whether traces are sent or not.
+    pub(crate) fn for_client(variables: &Variables) -> FromEnv<Result<Self, Error>> {
+        let mut read = Reader::read(variables, |reader| {
+            let project = project(reader).and_then(|project| {
+                project.ok_or_else(|| format!("{PUBLIC_KEY} and {SECRET_KEY} are not set"))
+            });
+            project.map_err(|fault| Error::new(Kind::InvalidValue, fault))
+        });
+        if let Ok(project) = &mut read.settings {
+            let deployment = Deployment::from_env(variables);
+            project.environment = deployment.settings.environment;
+            read.messages.extend(deployment.messages);
+        }
+        read
+    }
+
+    /// What sends to it.
+    pub(crate) fn client(&self) -> Result<Client, Error> {
+        match &self.http_client {
+            Some(client) => Ok(Client::of(client.clone(), self.timeout)),
+            None => Client::new(&self.base, self.timeout, &self.tls),
+        }
     }
 
     /// The same, served as the variables say.
@@ -122,6 +160,8 @@ impl LangfuseSettings {
             path: Self::PATH.to_owned(),
             headers: HeaderMap::new(),
             tls: Tls::default(),
+            http_client: None,
+            environment: None,
             timeout: Self::DEFAULT_TIMEOUT,
             compression: None,
             rate: SampleRate::ALL,
@@ -166,12 +206,13 @@ const API: &str = "/api/public";
 /// Langfuse's own servers, each region with a word in front.
 const CLOUD: &str = "cloud.langfuse.com";
 
-fn settings(reader: &mut Reader<'_>) -> Option<LangfuseSettings> {
-    if !reader.flag(ENABLED, true) {
-        return None;
-    }
-    let credentials = credentials(reader)?;
-    Some(LangfuseSettings::to(base(reader)?, credentials).served(reader))
+/// The project with its server; `None` when no variable speaks of one. The fault names the variables.
+fn project(reader: &mut Reader<'_>) -> Result<Option<LangfuseSettings>, String> {
+    let Some(credentials) = credentials(reader)? else {
+        return Ok(None);
+    };
+    let base = base(reader)?;
+    Ok(Some(LangfuseSettings::to(base, credentials).served(reader)))
 }
 
 /// Langfuse's own variable, or those of OTLP. A word that is none leaves what is usual.
@@ -186,37 +227,24 @@ fn compression(reader: &mut Reader<'_>) -> Option<Compression> {
     compression
 }
 
-fn credentials(reader: &mut Reader<'_>) -> Option<Credentials> {
-    let (public_key, secret_key) = match (reader.get(PUBLIC_KEY), reader.get(SECRET_KEY)) {
-        (Some(public_key), Some(secret_key)) => (public_key, secret_key),
-        (Some(_), None) => {
-            reader.say(format!("{SECRET_KEY} is not set, {PUBLIC_KEY} is: {NO_TRACES}"));
-            return None;
+fn credentials(reader: &Reader<'_>) -> Result<Option<Credentials>, String> {
+    match (reader.get(PUBLIC_KEY), reader.get(SECRET_KEY)) {
+        (Some(public_key), Some(secret_key)) => {
+            Credentials::called([PUBLIC_KEY, SECRET_KEY], public_key, secret_key).map(Some)
         }
-        (None, Some(_)) => {
-            reader.say(format!("{PUBLIC_KEY} is not set, {SECRET_KEY} is: {NO_TRACES}"));
-            return None;
-        }
-        (None, None) => {
-            if let Some((name, _)) = reader.first(&BASE) {
-                reader.say(format!(
-                    "{PUBLIC_KEY} and {SECRET_KEY} are not set, {name} is: {NO_TRACES}"
-                ));
-            }
-            return None;
-        }
-    };
-    Credentials::called([PUBLIC_KEY, SECRET_KEY], public_key, secret_key)
-        .map_err(|fault| reader.say(format!("{fault}: {NO_TRACES}")))
-        .ok()
+        (Some(_), None) => Err(format!("{SECRET_KEY} is not set, {PUBLIC_KEY} is")),
+        (None, Some(_)) => Err(format!("{PUBLIC_KEY} is not set, {SECRET_KEY} is")),
+        (None, None) => match reader.first(&BASE) {
+            Some((name, _)) => Err(format!("{PUBLIC_KEY} and {SECRET_KEY} are not set, {name} is")),
+            None => Ok(None),
+        },
+    }
 }
 
-fn base(reader: &mut Reader<'_>) -> Option<Endpoint> {
+fn base(reader: &mut Reader<'_>) -> Result<Endpoint, String> {
     let found = reader.one_of(&BASE);
     let (name, text) = found.unwrap_or((BASE[0], LangfuseSettings::DEFAULT_BASE.to_owned()));
-    base_of(&text)
-        .map_err(|reason| reader.say(format!("{name} {reason}: {NO_TRACES}")))
-        .ok()
+    base_of(&text).map_err(|reason| format!("{name} {reason}"))
 }
 
 #[cfg(test)]
@@ -272,7 +300,7 @@ mod tests {
         ];
         for (variables, messages) in table {
             let read = LangfuseSettings::from_env(&Variables::from_pairs(variables.iter().copied()));
-            assert_eq!(read.settings, None, "{variables:?}");
+            assert!(read.settings.is_none(), "{variables:?}");
             assert_eq!(read.messages, messages, "{variables:?}");
         }
     }

@@ -11,7 +11,7 @@ use crate::field::{Role, Trust};
 use crate::id::{SpanId, TraceId};
 use crate::manual::trace::State;
 use crate::model::{Fields, Head, Key, Kind, Lanes, Level, Parents, Recorded, SharedAttributes};
-use crate::sink;
+use crate::own_thread;
 
 /// One observation, while handles to it live.
 pub(super) struct Work {
@@ -49,7 +49,7 @@ impl Work {
             time,
         } = beginning;
         // An exporter of the user's own that observes itself would never come to an end.
-        let shown = if sink::is_ours() {
+        let shown = if own_thread::is_ours() {
             Lanes::NONE
         } else {
             trace.callsite.shown.intersection(trace.lanes)
@@ -201,7 +201,7 @@ impl Draft {
 #[cfg(test)]
 mod tests {
     use crate::model::GARBAGE_LIMIT;
-    use crate::sink::this_thread_is_ours;
+    use crate::own_thread::this_thread_is_ours;
     use crate::testing::Capture;
 
     #[test]

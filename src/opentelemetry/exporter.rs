@@ -18,6 +18,7 @@ use tracing::dispatcher::{self, Dispatch};
 use super::span;
 use crate::dialect::Dialect;
 use crate::export::{Batch, ExportError, ExportFuture, Exported, Exporter};
+use crate::http::one_line;
 use crate::id::SpanId;
 use crate::model::Observation;
 
@@ -172,18 +173,12 @@ impl<D, E: SpanExporter> fmt::Debug for SdkExporter<D, E> {
 /// What a failure of an exporter that nobody knows means. The SDK leaves it to the exporter to try again, and keeps the
 /// reason to its text.
 pub(crate) fn judge(error: &OTelSdkError) -> Failure {
-    let said = line(&error.to_string());
+    let said = one_line(&error.to_string());
     match error {
         OTelSdkError::AlreadyShutdown => Failure::Certain(ExportError::reject(said)),
         OTelSdkError::Timeout(_) => Failure::Certain(ExportError::retry(said).ambiguous()),
         OTelSdkError::InternalFailure(_) => Failure::Doubtful(ExportError::reject(said)),
     }
-}
-
-/// At most 200 characters on one line.
-pub(super) fn line(text: &str) -> String {
-    let printable = |char: char| if char.is_control() { ' ' } else { char };
-    text.chars().map(printable).take(200).collect()
 }
 
 /// Waits for a future on a thread that may block. Tokio's own `block_on` forbids to block within the future.

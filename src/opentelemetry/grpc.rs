@@ -16,9 +16,9 @@ use reqwest::header::HeaderMap;
 use tonic::Request;
 use tonic::metadata::MetadataMap;
 
-use super::exporter::{Failure, line};
+use super::exporter::Failure;
 use crate::export::ExportError;
-use crate::http::{Endpoint, Tls};
+use crate::http::{Endpoint, Tls, one_line};
 
 /// Sends to one endpoint. The connection is made at the first export, since it belongs to the runtime it is made in.
 pub(crate) struct GrpcExporter {
@@ -114,7 +114,7 @@ pub(crate) fn judge(error: &OTelSdkError) -> Failure {
     };
     // What tonic says of the connection follows the code; what a server says does not.
     let is_of_the_connection = said.len() > code.len();
-    let message = line(&format!("gRPC {said}"));
+    let message = one_line(&format!("gRPC {said}"));
     Failure::Certain(match code {
         "Unavailable" | "Aborted" | "OutOfRange" | "DataLoss" => ExportError::retry(message),
         "Cancelled" | "DeadlineExceeded" => ExportError::retry(message).ambiguous(),

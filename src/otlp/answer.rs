@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use reqwest::StatusCode;
 
 use crate::export::{ExportError, Exported};
-use crate::http::{Endpoint, HttpError, Response};
+use crate::http::{Endpoint, HttpError, Response, Secrets};
 
 /// How answers are read.
 #[derive(Clone, Debug)]
@@ -27,7 +27,7 @@ impl Reader {
         let response = match outcome {
             Ok(response) => response,
             Err(HttpError::NotSent(message)) => return Err(ExportError::retry(message)),
-            Err(HttpError::Ambiguous(mut message)) => {
+            Err(HttpError::Ambiguous(mut message) | HttpError::TimedOut(mut message)) => {
                 if endpoint.port() == Some(4317) {
                     message.push_str(" (4317 is the port of OTLP over gRPC; over HTTP it is 4318)");
                 }
@@ -54,7 +54,7 @@ impl Reader {
         };
         Exported {
             rejected: partial.rejected.min(sent),
-            message: self.excerpt(partial.message),
+            message: self.secrets.excerpt(&partial.message),
         }
     }
 
@@ -63,15 +63,7 @@ impl Reader {
         let status = response.status;
         let mut text = status.to_string();
         if status.is_redirection() {
-            let scheme = if endpoint.is_https() {
-                ""
-            } else {
-                " (does it want https://?)"
-            };
-            text.push_str(&format!(
-                ": {endpoint} is elsewhere, and redirects are not followed{scheme}"
-            ));
-            return text;
+            return format!("{status}: {}", endpoint.elsewhere());
         }
         if matches!(status, StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED) {
             text.push_str(&format!(" at {endpoint}"));
@@ -80,57 +72,11 @@ impl Reader {
             // Nearly always the keys of another server, or of another region.
             text.push_str(&format!(" from {}", endpoint.host()));
         }
-        if let Some(excerpt) = said(response).and_then(|said| self.excerpt(said)) {
+        if let Some(excerpt) = said(response).and_then(|said| self.secrets.excerpt(&said)) {
             text.push_str(": ");
             text.push_str(&excerpt);
         }
         text
-    }
-
-    /// At most 200 characters on one line, without secrets.
-    fn excerpt(&self, said: Cow<'_, str>) -> Option<String> {
-        const MOST_CHARS: usize = 200;
-        let said = self.secrets.remove(&said);
-        let printable = |char: char| if char.is_control() { ' ' } else { char };
-        let said: String = said.chars().map(printable).collect();
-        let mut line = said.split_whitespace().collect::<Vec<_>>().join(" ");
-        if let Some((end, _)) = line.char_indices().nth(MOST_CHARS) {
-            line.truncate(end);
-            line.push('…');
-        }
-        (!line.is_empty()).then_some(line)
-    }
-}
-
-/// Texts that must not show up anywhere; not even here.
-#[derive(Clone, Default)]
-pub(crate) struct Secrets(Vec<String>);
-
-impl Secrets {
-    /// Shorter ones are no secrets, and would tear up words.
-    const LEAST_BYTES: usize = 8;
-
-    /// The words of a text are secret: `Bearer abc…` as well as the key alone.
-    pub(crate) fn add(&mut self, text: &str) {
-        let words = text
-            .split_whitespace()
-            .filter(|word| word.len() >= Self::LEAST_BYTES);
-        self.0.extend(words.map(str::to_owned));
-    }
-
-    /// The text with a mark wherever a secret stood.
-    fn remove(&self, text: &str) -> String {
-        let mut text = text.to_owned();
-        for secret in &self.0 {
-            text = text.replace(secret, "[redacted]");
-        }
-        text
-    }
-}
-
-impl std::fmt::Debug for Secrets {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("[redacted]")
     }
 }
 
@@ -143,26 +89,13 @@ fn retry(message: String, response: &Response) -> ExportError {
     }
 }
 
-/// What the server says of itself: in JSON, in protobuf (`google.rpc.Status`) or as text; a page for a browser says
-/// nothing.
+/// What the server says of itself, which may be protobuf (`google.rpc.Status`), too.
 fn said(response: &Response) -> Option<Cow<'_, str>> {
     let content_type = response.content_type.as_deref().unwrap_or_default();
     if content_type.contains("protobuf") {
         return Fields(&response.body).last_bytes(2).map(String::from_utf8_lossy);
     }
-    if let Ok(json) = serde_json::from_slice::<serde_json::Value>(&response.body) {
-        let texts = [
-            &json["message"],
-            &json["error"],
-            &json["error"]["message"],
-            &json["detail"],
-            &json,
-        ];
-        let found = texts.into_iter().find_map(serde_json::Value::as_str);
-        return found.map(|text| Cow::Owned(text.to_owned()));
-    }
-    let text = String::from_utf8_lossy(&response.body);
-    (!text.trim_start().starts_with('<')).then_some(text)
+    response.said()
 }
 
 /// The `partial_success` of an `ExportTraceServiceResponse`, if it says something.
@@ -418,6 +351,7 @@ mod tests {
         let table = [
             (HttpError::NotSent("a".into()), RETRY, false),
             (HttpError::Ambiguous("a".into()), RETRY, true),
+            (HttpError::TimedOut("a".into()), RETRY, true),
             (HttpError::Invalid("a".into()), Verdict::Reject, false),
         ];
         for (error, verdict, ambiguous) in table {

@@ -9,8 +9,8 @@ use flate2::write::GzEncoder;
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue};
 
 use crate::export::{ExportError, Exported};
-use crate::http::{Client, Endpoint};
-use crate::otlp::answer::{Reader, Secrets};
+use crate::http::{Client, Endpoint, Secrets};
+use crate::otlp::answer::Reader;
 
 /// Whether bodies are packed. It is paid in time: some 15 µs a span.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -23,6 +23,11 @@ pub(crate) enum Compression {
 }
 
 impl Compression {
+    /// What a program says.
+    pub(crate) fn of(gzip: bool) -> Self {
+        if gzip { Self::Gzip } else { Self::None }
+    }
+
     /// The word of a variable.
     pub(crate) fn parse(word: &str) -> Option<Self> {
         match word.to_ascii_lowercase().as_str() {

@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Barrier, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
+use std::thread;
 
+use tokio::runtime::Runtime;
 use tokio::sync::Semaphore;
 use tracing::Dispatch;
 use tracing::subscriber::NoSubscriber;
@@ -490,9 +492,9 @@ fn what_an_exporter_does_is_not_observed() {
         let sender = sender.clone();
         Box::pin(async move {
             let unheard = tracing::dispatcher::get_default(Dispatch::is::<NoSubscriber>);
-            let blocking = tokio::task::spawn_blocking(sink::is_ours).await;
+            let blocking = tokio::task::spawn_blocking(own_thread::is_ours).await;
             let name = thread::current().name().map(str::to_owned);
-            let _ = sender.send((unheard, sink::is_ours(), blocking.unwrap_or(false), name));
+            let _ = sender.send((unheard, own_thread::is_ours(), blocking.unwrap_or(false), name));
             Ok(Exported::all())
         })
     });

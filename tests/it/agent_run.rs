@@ -98,7 +98,7 @@ async fn generate(model: &str, prompt: &str) -> String {
 /// Runs the agent and answers the id of its trace.
 fn run_it(langfuse: &Receiver, otlp: Otlp) -> (Guard, String) {
     let (layer, llm) = tracing_llm::builder()
-        .langfuse(Langfuse::new(Receiver::PUBLIC_KEY, Receiver::SECRET_KEY).base_url(langfuse.url()))
+        .langfuse(Langfuse::builder(Receiver::PUBLIC_KEY, Receiver::SECRET_KEY).base_url(langfuse.url()))
         .otlp_to(otlp)
         .service_name("support")
         .environment("Prod")
@@ -266,7 +266,7 @@ fn no_wire_carries_the_secret() {
 fn no_wire_carries_a_secret_under_a_name_that_means_something_else_too() {
     let (langfuse, otlp) = (Receiver::langfuse(), Receiver::otlp());
     let (layer, llm) = tracing_llm::builder()
-        .langfuse(Langfuse::new(Receiver::PUBLIC_KEY, Receiver::SECRET_KEY).base_url(langfuse.url()))
+        .langfuse(Langfuse::builder(Receiver::PUBLIC_KEY, Receiver::SECRET_KEY).base_url(langfuse.url()))
         .otlp_to(Otlp::new(format!("{}/v1/traces", otlp.url())))
         .capture_content(true)
         .build()

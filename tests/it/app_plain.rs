@@ -24,7 +24,7 @@ const EXPECTED: &str = include_str!("../fixtures/app_plain.expected.txt");
 /// Runs the program with both destinations and flushes.
 fn run(langfuse: &str, otlp: String) -> Guard {
     let (layer, llm) = tracing_llm::builder()
-        .langfuse(Langfuse::new(Receiver::PUBLIC_KEY, Receiver::SECRET_KEY).base_url(langfuse))
+        .langfuse(Langfuse::builder(Receiver::PUBLIC_KEY, Receiver::SECRET_KEY).base_url(langfuse))
         .otlp_to(Otlp::new(otlp))
         .service_name("app")
         .build()

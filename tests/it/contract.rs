@@ -60,7 +60,7 @@ fn stored(program: impl FnOnce()) -> Vec<Row> {
 }
 
 fn run(langfuse: &str, set_up: impl FnOnce(Builder) -> Builder, program: impl FnOnce()) {
-    let to = Langfuse::new(Receiver::PUBLIC_KEY, Receiver::SECRET_KEY).base_url(langfuse);
+    let to = Langfuse::builder(Receiver::PUBLIC_KEY, Receiver::SECRET_KEY).base_url(langfuse);
     let (layer, llm) = set_up(tracing_llm::builder().langfuse(to)).build().unwrap();
     let subscriber = Dispatch::new(tracing_subscriber::registry().with(layer));
     dispatcher::with_default(&subscriber, program);

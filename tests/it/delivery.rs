@@ -53,7 +53,7 @@ fn a_wrong_secret_is_said_once_and_not_tried_again() {
     let langfuse = Receiver::langfuse();
     let lines = Lines::default();
     let (layer, llm) = tracing_llm::builder()
-        .langfuse(Langfuse::new(Receiver::PUBLIC_KEY, "sk-lf-wrong").base_url(langfuse.url()))
+        .langfuse(Langfuse::builder(Receiver::PUBLIC_KEY, "sk-lf-wrong").base_url(langfuse.url()))
         .on_diagnostic(lines.writer())
         .build()
         .unwrap();
@@ -89,7 +89,7 @@ fn flush_works_in_every_runtime_and_in_none() {
 
 fn to_both(langfuse: &Receiver, otlp: &Receiver, immediate: bool) -> (Dispatch, Guard) {
     let (layer, llm) = tracing_llm::builder()
-        .langfuse(Langfuse::new(Receiver::PUBLIC_KEY, Receiver::SECRET_KEY).base_url(langfuse.url()))
+        .langfuse(Langfuse::builder(Receiver::PUBLIC_KEY, Receiver::SECRET_KEY).base_url(langfuse.url()))
         .otlp_to(Otlp::new(format!("{}/v1/traces", otlp.url())))
         .immediate(immediate)
         .build()

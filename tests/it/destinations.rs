@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use tracing::{Dispatch, debug_span, dispatcher, info, info_span, warn_span};
-use tracing_llm::{Langfuse, Otlp};
+use tracing_llm::{Langfuse, LangfuseBuilder, Otlp};
 use tracing_subscriber::layer::SubscriberExt;
 
 use crate::support::receiver::Receiver;
 use crate::support::rows;
 
-fn project(server: &Receiver) -> Langfuse {
-    Langfuse::new(Receiver::PUBLIC_KEY, Receiver::SECRET_KEY).base_url(server.url())
+fn project(server: &Receiver) -> LangfuseBuilder {
+    Langfuse::builder(Receiver::PUBLIC_KEY, Receiver::SECRET_KEY).base_url(server.url())
 }
 
 fn collector(server: &Receiver) -> Otlp {

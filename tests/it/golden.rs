@@ -52,7 +52,7 @@ fn served(trace: &str, session: &str) {
 fn stored(program: impl FnOnce()) -> Vec<Row> {
     let langfuse = Receiver::langfuse();
     let (layer, llm) = tracing_llm::builder()
-        .langfuse(Langfuse::new(Receiver::PUBLIC_KEY, Receiver::SECRET_KEY).base_url(langfuse.url()))
+        .langfuse(Langfuse::builder(Receiver::PUBLIC_KEY, Receiver::SECRET_KEY).base_url(langfuse.url()))
         .environment("gd-prod")
         .release("gd-r1")
         .build()

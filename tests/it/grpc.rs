@@ -29,7 +29,7 @@ fn program(endpoint: impl Into<String>) -> Program {
     let (lines, langfuse) = (Lines::default(), Receiver::langfuse());
     let otlp = Otlp::grpc(endpoint).timeout(Duration::from_secs(1));
     let (layer, llm) = tracing_llm::builder()
-        .langfuse(Langfuse::new(Receiver::PUBLIC_KEY, Receiver::SECRET_KEY).base_url(langfuse.url()))
+        .langfuse(Langfuse::builder(Receiver::PUBLIC_KEY, Receiver::SECRET_KEY).base_url(langfuse.url()))
         .otlp_to(otlp.header("authorization", "Bearer planted-secret"))
         .on_diagnostic(lines.writer())
         .build()

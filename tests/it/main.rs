@@ -8,6 +8,7 @@
 
 mod agent_run;
 mod app_plain;
+mod client;
 mod content;
 mod contract;
 mod delivery;

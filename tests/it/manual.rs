@@ -20,7 +20,7 @@ use crate::support::shows::shows;
 /// A pipeline to a Langfuse and to an OTLP backend.
 fn pipeline(langfuse: &Receiver, otlp: &Receiver) -> (LlmLayer, Guard) {
     tracing_llm::builder()
-        .langfuse(Langfuse::new(Receiver::PUBLIC_KEY, Receiver::SECRET_KEY).base_url(langfuse.url()))
+        .langfuse(Langfuse::builder(Receiver::PUBLIC_KEY, Receiver::SECRET_KEY).base_url(langfuse.url()))
         .otlp_to(Otlp::new(format!("{}/v1/traces", otlp.url())))
         .capture_content(true)
         .build()

@@ -44,7 +44,7 @@ fn told(builder: Builder, program: impl FnOnce()) -> Told {
     let (langfuse, otlp) = (Receiver::langfuse(), Receiver::otlp());
     let (screen, lines) = (Screen::default(), Lines::default());
     let (layer, llm) = builder
-        .langfuse(Langfuse::new(Receiver::PUBLIC_KEY, Receiver::SECRET_KEY).base_url(langfuse.url()))
+        .langfuse(Langfuse::builder(Receiver::PUBLIC_KEY, Receiver::SECRET_KEY).base_url(langfuse.url()))
         .otlp_to(Otlp::new(format!("{}/v1/traces", otlp.url())))
         .exporter(ConsoleExporter::new(screen.clone()), Scope::Observations)
         .on_diagnostic(lines.writer())

@@ -8,15 +8,15 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 use tracing::field::{Empty, debug};
 use tracing::{Dispatch, dispatcher, info_span};
-use tracing_llm::{Builder, Guard, Langfuse, Otlp, TraceId, current};
+use tracing_llm::{Builder, Guard, Langfuse, LangfuseBuilder, Otlp, TraceId, current};
 use tracing_subscriber::layer::SubscriberExt;
 
 use crate::support::receiver::Receiver;
 
 const TRACES: usize = 400;
 
-fn langfuse(receiver: &Receiver) -> Langfuse {
-    Langfuse::new(Receiver::PUBLIC_KEY, Receiver::SECRET_KEY).base_url(receiver.url())
+fn langfuse(receiver: &Receiver) -> LangfuseBuilder {
+    Langfuse::builder(Receiver::PUBLIC_KEY, Receiver::SECRET_KEY).base_url(receiver.url())
 }
 
 fn otlp(receiver: &Receiver) -> Otlp {

@@ -285,11 +285,11 @@ fn grpc_needs_its_feature() {
 fn a_project_is_opened_once_and_another_one_beside_it() {
     let lines = Lines::default();
     let receiver = Receiver::langfuse();
-    let same = Langfuse::new(Receiver::PUBLIC_KEY, Receiver::SECRET_KEY).base_url(receiver.url());
+    let same = Langfuse::builder(Receiver::PUBLIC_KEY, Receiver::SECRET_KEY).base_url(receiver.url());
     let (_layer, llm) = tracing_llm::builder()
         .environment("Prod EU!")
         .langfuse(same)
-        .langfuse(Langfuse::new("pk-lf-other", "sk-lf-other").base_url(receiver.url()))
+        .langfuse(Langfuse::builder("pk-lf-other", "sk-lf-other").base_url(receiver.url()))
         .on_diagnostic(lines.writer())
         .build()
         .unwrap();
@@ -342,19 +342,22 @@ fn a_bad_value_of_the_program_is_an_error_that_names_it() {
             builder().otlp_to(Otlp::new("http://localhost:4318").timeout(Duration::ZERO)),
             "timeout",
         ),
-        (builder().langfuse(Langfuse::new("sk-lf-1", "pk-lf-1")), "swapped"),
         (
-            builder().langfuse(Langfuse::new("pk-lf-1", "sk-lf-1").base_url("langfuse")),
+            builder().langfuse(Langfuse::builder("sk-lf-1", "pk-lf-1")),
+            "swapped",
+        ),
+        (
+            builder().langfuse(Langfuse::builder("pk-lf-1", "sk-lf-1").base_url("langfuse")),
             "base URL",
         ),
         (builder().queue_bytes(0), "0 bytes"),
         (builder().console().sample_rate(1.5), "sample rate"),
         (
-            builder().langfuse(Langfuse::new("pk-lf-1", "sk-lf-1").sample_rate(f64::NAN)),
+            builder().langfuse(Langfuse::builder("pk-lf-1", "sk-lf-1").sample_rate(f64::NAN)),
             "sample rate",
         ),
         (
-            builder().langfuse(Langfuse::new("pk-lf-1", "sk-lf-1").flush_at(0)),
+            builder().langfuse(Langfuse::builder("pk-lf-1", "sk-lf-1").flush_at(0)),
             "0 observations",
         ),
         (
@@ -400,7 +403,7 @@ fn a_bad_certificate_is_an_error_over_grpc_too() {
 #[test]
 fn nothing_secret_is_shown_of_a_destination() {
     let otlp = Otlp::new("https://user:planted@h/v1/traces?key=planted").header("x-key", "planted");
-    let langfuse = Langfuse::new("pk-lf-1", "sk-lf-planted").base_url("https://user:planted@h");
+    let langfuse = Langfuse::builder("pk-lf-1", "sk-lf-planted").base_url("https://user:planted@h");
     let nonsense = Otlp::new("planted");
     let shown = format!("{otlp:?} {langfuse:?} {nonsense:?}");
     let builder = tracing_llm::builder()

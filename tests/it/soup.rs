@@ -328,7 +328,7 @@ impl Program {
 
     fn new() -> Self {
         let (langfuse, otlp) = (Receiver::langfuse(), Receiver::otlp());
-        let keys = Langfuse::new(Receiver::PUBLIC_KEY, Receiver::SECRET_KEY);
+        let keys = Langfuse::builder(Receiver::PUBLIC_KEY, Receiver::SECRET_KEY);
         let (layer, llm) = tracing_llm::builder()
             .langfuse(keys.base_url(langfuse.url()))
             .otlp_to(Otlp::new(format!("{}/v1/traces", otlp.url())))

@@ -9,5 +9,6 @@ pub(crate) mod grpc;
 pub(crate) mod jaeger;
 pub(crate) mod lines;
 pub(crate) mod receiver;
+pub(crate) mod replay;
 pub(crate) mod rows;
 pub(crate) mod shows;

@@ -37,7 +37,7 @@ fn described(question: &str) -> String {
 #[test]
 fn arguments_and_what_is_returned_may_be_left_out_and_what_is_named_stays() {
     let receiver = Receiver::langfuse();
-    let langfuse = Langfuse::new(Receiver::PUBLIC_KEY, Receiver::SECRET_KEY).base_url(receiver.url());
+    let langfuse = Langfuse::builder(Receiver::PUBLIC_KEY, Receiver::SECRET_KEY).base_url(receiver.url());
     let builder = tracing_llm::builder().langfuse(langfuse).capture_arguments(false);
     run(builder, || {
         answer("How long?");

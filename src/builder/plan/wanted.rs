@@ -63,7 +63,13 @@ impl Wanted {
             builder.diagnostics.say(&format!("the environment {lost}"));
         }
         let langfuse = builder.langfuse.drain(..);
-        let langfuse = langfuse.map(|one| Asked::by_hand(one.choices.clone(), one.settings()));
+        let langfuse = langfuse.map(|one| {
+            let choices = Choices {
+                name: one.name.clone(),
+                filter: one.filter.clone(),
+            };
+            Asked::by_hand(choices, one.settings())
+        });
         let otlp = builder.otlp.drain(..);
         let otlp = otlp.map(|one| Asked::by_hand(one.choices.clone(), one.settings()));
         let mut resource = Resource::default();

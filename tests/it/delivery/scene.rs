@@ -233,7 +233,7 @@ impl Program {
             false => (other.url(), PATIENT),
         };
         let ((langfuse, patience), (otlp, patience_of_otlp)) = (place(Side::Langfuse), place(Side::Otlp));
-        let keys = Langfuse::new(Receiver::PUBLIC_KEY, Receiver::SECRET_KEY);
+        let keys = Langfuse::builder(Receiver::PUBLIC_KEY, Receiver::SECRET_KEY);
         let (layer, llm) = tracing_llm::builder()
             .langfuse(keys.base_url(langfuse).timeout(patience))
             .otlp_to(Otlp::new(format!("{otlp}/v1/traces")).timeout(patience_of_otlp))

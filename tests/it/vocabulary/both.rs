@@ -14,7 +14,7 @@ use crate::support::rows;
 /// The rows that Langfuse stores and the attributes that an OTLP backend gets, as text.
 fn both((guessed_usage, content): (bool, bool), code: impl FnOnce()) -> (String, String) {
     let (langfuse, otlp) = (Receiver::langfuse(), Receiver::otlp());
-    let keys = Langfuse::new(Receiver::PUBLIC_KEY, Receiver::SECRET_KEY);
+    let keys = Langfuse::builder(Receiver::PUBLIC_KEY, Receiver::SECRET_KEY);
     let (layer, llm) = tracing_llm::builder()
         .langfuse(keys.base_url(langfuse.url()))
         .otlp_to(Otlp::new(format!("{}/v1/traces", otlp.url())))

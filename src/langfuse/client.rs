@@ -1,0 +1,185 @@
+//! The client of a project: what every verb of the API is made of.
+
+#[allow(
+    dead_code,
+    reason = "what prompts, scores and reads need of it comes with them"
+)]
+mod answer;
+mod budget;
+#[allow(
+    dead_code,
+    reason = "what prompts, scores and reads need of it comes with them"
+)]
+mod call;
+mod outcome;
+mod own;
+mod wait;
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use reqwest::header::HeaderMap;
+
+use crate::diag::Diagnostics;
+use crate::env::Variables;
+use crate::error::Error;
+use crate::http::{Client, Endpoint, Secrets};
+use crate::id::TraceId;
+use crate::langfuse::builder::LangfuseBuilder;
+use crate::langfuse::check::Project;
+use crate::langfuse::environment::normalise;
+use crate::langfuse::settings::LangfuseSettings;
+use crate::pipeline::Pipeline;
+use crate::sample::SampleRate;
+
+pub(super) use self::call::Request;
+use self::own::OwnThread;
+
+/// The client of a Langfuse project. Clones are handles to the same, and cheap.
+///
+/// [`Pipeline::langfuse`] is the one of the project that traces go to; [`from_env`](Self::from_env) and
+/// [`builder`](Self::builder) make one without a pipeline.
+///
+/// ```no_run
+/// # async fn check() -> Result<(), tracing_llm::Error> {
+/// let langfuse = tracing_llm::Langfuse::from_env()?;
+/// println!("project {}", langfuse.auth_check().await?.name());
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # How a call is made
+///
+/// A call may be awaited in any executor, and needs no runtime: the pipeline's thread sends, or, without a pipeline or after
+/// its shutdown, a small thread of the client's own, which its clones share. A future that is dropped gives its call up. Each verb
+/// has a `…_blocking` form for code that is not async. It may be called anywhere but on the pipeline's own thread, where it is
+/// an error; inside a runtime it holds up the tasks of its thread. Nothing of what is sent is observed by this crate's layer.
+///
+/// A call has one time for everything, the [timeout](LangfuseBuilder::timeout), and at most three attempts. Another is made
+/// after no connection, a lost answer, 429 and 5xx, unless the wait before it, which the server may ask for, does not fit into
+/// the time; the call then ends at once. A change that carries no id of its own is made again only if nothing of it was sent;
+/// [`Error::is_ambiguous`] says when it may have been done all the same.
+#[derive(Clone)]
+pub struct Langfuse {
+    shared: Arc<Shared>,
+    pipeline: Option<Pipeline>,
+}
+
+/// What the clones share.
+struct Shared {
+    base: Endpoint,
+    http: Client,
+    headers: HeaderMap,
+    secrets: Secrets,
+    timeout: Duration,
+    environment: Option<String>,
+    rate: SampleRate,
+    own: OwnThread,
+    /// Asked once.
+    project: OnceLock<Project>,
+}
+
+impl Langfuse {
+    /// The project that `LANGFUSE_PUBLIC_KEY`, `LANGFUSE_SECRET_KEY` and `LANGFUSE_BASE_URL` name, also where
+    /// `LANGFUSE_TRACING_ENABLED` sends no traces. What another variable says in vain is told on stderr in one line.
+    ///
+    /// # Errors
+    ///
+    /// A key is not set or is none, or the address cannot be used ([`Error::is_invalid_value`]); the text names the variable.
+    pub fn from_env() -> Result<Self, Error> {
+        let read = LangfuseSettings::for_client(&Variables::system());
+        let diagnostics = Diagnostics::stderr();
+        read.messages.iter().for_each(|line| diagnostics.say(line));
+        let settings = read.settings?;
+        Self::open(&settings, settings.client()?)
+    }
+
+    /// A project by its keys, to be set up by hand.
+    pub fn builder(public_key: impl Into<String>, secret_key: impl Into<String>) -> LangfuseBuilder {
+        LangfuseBuilder::new(public_key.into(), secret_key.into())
+    }
+
+    /// Whether a trace is of the share that this project is sent, by its id. Scores follow their traces.
+    #[must_use]
+    pub fn samples(&self, trace: TraceId) -> bool {
+        self.shared.rate.keeps(trace)
+    }
+
+    /// The environment of what this client sends, as the server stores it; none is the server's `default`.
+    #[must_use]
+    pub fn environment(&self) -> Option<&str> {
+        self.shared.environment.as_deref()
+    }
+
+    pub(crate) fn open(settings: &LangfuseSettings, http: Client) -> Result<Self, Error> {
+        let mut headers = settings.headers.clone();
+        let mut secrets = Secrets::default();
+        secrets.add(settings.credentials.secret());
+        headers.extend(settings.credentials.headers()?);
+        let sensitive = headers.values().filter(|value| value.is_sensitive());
+        sensitive.for_each(|value| secrets.add(&String::from_utf8_lossy(value.as_bytes())));
+        let environment = settings.environment.as_deref().map(normalise);
+        Ok(Self {
+            shared: Arc::new(Shared {
+                base: settings.base.clone(),
+                http,
+                headers,
+                secrets,
+                timeout: settings.timeout,
+                environment: environment.map(Into::into),
+                rate: settings.rate,
+                own: OwnThread::default(),
+                project: OnceLock::new(),
+            }),
+            pipeline: None,
+        })
+    }
+
+    /// The server, without the paths of its API.
+    pub(super) fn base(&self) -> &Endpoint {
+        &self.shared.base
+    }
+
+    /// The project, once it is known.
+    pub(super) fn known_project(&self) -> &OnceLock<Project> {
+        &self.shared.project
+    }
+}
+
+impl fmt::Debug for Langfuse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Langfuse")
+            .field("base_url", &self.shared.base)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Pipeline {
+    /// The client of the Langfuse project that traces go to, with its keys, server, headers, certificates, environment and
+    /// share; of several the first. `None` when traces go to none.
+    #[must_use]
+    pub fn langfuse(&self) -> Option<Langfuse> {
+        self.langfuses().next().map(|(_, client)| client)
+    }
+
+    /// The client of the destination with this name, which is [`LangfuseBuilder::name`], or `langfuse`, `langfuse-2`, ….
+    #[must_use]
+    pub fn langfuse_named(&self, name: &str) -> Option<Langfuse> {
+        let mut found = self.langfuses().filter(|(known, _)| *known == name);
+        found.next().map(|(_, client)| client)
+    }
+
+    fn langfuses(&self) -> impl Iterator<Item = (&str, Langfuse)> {
+        self.companions::<Langfuse>().map(|(name, client)| {
+            let client = Langfuse {
+                shared: Arc::clone(&client.shared),
+                pipeline: Some(self.clone()),
+            };
+            (name, client)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;
