@@ -21,6 +21,7 @@ pub mod export;
 mod field;
 mod http;
 mod id;
+mod json_text;
 pub mod langfuse;
 mod layer;
 mod ledger;

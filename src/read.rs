@@ -12,12 +12,11 @@ mod usage;
 
 use std::borrow::Cow;
 
-use serde::de::IgnoredAny;
-
 pub(crate) use attributes::set_attribute;
 
 use crate::debug_text;
-use crate::field::{Role, Trust};
+use crate::field::{Role, Roles, Trust};
+use crate::json_text;
 use crate::model::{Entry, Kind, Observation, PromptLink, Reading, Recorded, TextForm, Use, Value, ValueRef};
 
 /// Reads one recorded span after the other.
@@ -71,7 +70,9 @@ impl Reader {
             let value = recorded.fields.value(entry);
             let found = match value {
                 ValueRef::Debug(text) => self.read_debug(text, role),
-                ValueRef::Text(text) if is_json_by_nature(role) && is_json(text) => Found::Is(TextForm::Json),
+                ValueRef::Text(text) if is_json_by_nature(role) && json_text::is_container(text) => {
+                    Found::Is(TextForm::Json)
+                }
                 _ => continue,
             };
             match found {
@@ -89,15 +90,14 @@ impl Reader {
                 }
                 Found::Becomes(form) => {
                     let text = std::str::from_utf8(&self.scratch).unwrap_or_default();
-                    let json = form == TextForm::Text && is_json_by_nature(role) && is_json(text);
+                    let json =
+                        form == TextForm::Text && is_json_by_nature(role) && json_text::is_container(text);
                     recorded
                         .fields
                         .rewrite(index, if json { TextForm::Json } else { form }, text);
                     if form == TextForm::Error && role == Role::Return && is_own {
                         failed = true;
-                        if let Some(head) = recorded.fields.entries_mut().nth(index) {
-                            head.role = Role::StatusMessage;
-                        }
+                        recorded.fields.set_role(index, Role::StatusMessage);
                     }
                 }
             }
@@ -152,15 +152,22 @@ fn is_json_by_nature(role: Role) -> bool {
         )
 }
 
-/// Whether a text is one JSON object or list, whole.
-fn is_json(text: &str) -> bool {
-    text.trim_start().starts_with(['{', '[']) && serde_json::from_str::<IgnoredAny>(text).is_ok()
-}
-
 /// A key is sent once: of two fields that say one thing the more trusted, of equals the last.
 fn hide_repeated(recorded: &Recorded, reading: &mut Reading) {
     let entries = recorded.fields.entries();
-    for (index, entry) in entries.iter().enumerate() {
+    let mut seen = Roles::default();
+    let mut twice = Roles::default();
+    for entry in entries {
+        if seen.contain(entry.head.role) {
+            twice.insert(entry.head.role);
+        }
+        seen.insert(entry.head.role);
+    }
+    let repeated = entries
+        .iter()
+        .enumerate()
+        .filter(|(_, entry)| twice.contain(entry.head.role));
+    for (index, entry) in repeated {
         for (later, other) in entries.iter().enumerate().skip(index + 1) {
             if other.head.role != entry.head.role || other.head.owner != entry.head.owner {
                 continue;
@@ -237,6 +244,9 @@ fn weigh(recorded: &Recorded, reading: &mut Reading) {
 
 /// The counting entry with one of these roles that is trusted most; the later role wins before the later entry.
 fn best(recorded: &Recorded, reading: &Reading, roles: &[Role]) -> Option<usize> {
+    if !recorded.fields.roles().meet(Roles::of(roles)) {
+        return None;
+    }
     let entries = recorded.fields.entries().iter().zip(&reading.uses).enumerate();
     entries
         .filter(|(_, (_, used))| used.counts)

@@ -24,7 +24,7 @@ const FLOORS: [(u8, &str); 6] = [
         "read process export sink ledger diag http describe above dialect own_thread",
     ),
     (1, "model sample"),
-    (0, "id clock error env debug_text field"),
+    (0, "id clock error env debug_text json_text field"),
 ];
 
 /// Imports that the floors forbid and a reason allows: from, to, why.

@@ -80,10 +80,11 @@ impl Dialect for GenAiDialect {
             content(input, observation, observation.said_input(), attributes);
             content(output, observation, observation.said_output(), attributes);
         }
+        let fields = self.placed(observation);
         // A destination that takes few attributes shall have those that say most.
-        self.fields(observation, Part::Semantic, attributes);
+        semantic(&fields, attributes);
         implied(observation, attributes);
-        self.fields(observation, Part::Own, attributes);
+        own(&fields, attributes);
         // A field of the program's own with that name stays what it is.
         priced(observation, attributes);
         self.warning(observation, attributes);
@@ -98,13 +99,27 @@ impl Dialect for GenAiDialect {
     }
 }
 
-/// Which of a span's fields are written.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Part {
-    /// Those with a name of the conventions, under it, and usage.
-    Semantic,
-    /// The others, under their own.
-    Own,
+/// Few spans have more.
+type Placed<'o> = SmallVec<[(Place, Field<'o>); 24]>;
+
+/// What has a name of the conventions, under it, and usage.
+fn semantic(fields: &Placed<'_>, attributes: &mut impl Attributes) {
+    let mut named = Named::default();
+    for (place, field) in fields {
+        match place {
+            Place::Usage => attributes.put(("usage.", field.short), field.value),
+            Place::Semantic(name) => named.offer(name, field),
+            Place::Own | Place::Nowhere => {}
+        }
+    }
+    named.write(attributes);
+}
+
+/// The others, under their own.
+fn own(fields: &Placed<'_>, attributes: &mut impl Attributes) {
+    for (_, field) in fields.iter().filter(|(place, _)| *place == Place::Own) {
+        attributes.put(field.name, field.value);
+    }
 }
 
 impl GenAiDialect {
@@ -129,28 +144,23 @@ impl GenAiDialect {
         }
     }
 
-    fn fields(&self, observation: &Observation, part: Part, attributes: &mut impl Attributes) {
-        let mut named = Named::default();
-        // Of one key the first stays.
-        let (said, recorded) = (observation.fields(), observation.fields());
-        let fields = said
-            .filter(is_said)
-            .chain(recorded.filter(|field| !is_said(field)));
-        for field in fields {
+    /// The fields that are written, each with its place. What is said of the metadata comes first: of one key the first
+    /// stays.
+    fn placed<'o>(&self, observation: &'o Observation) -> Placed<'o> {
+        let mut said = Placed::new();
+        let mut recorded = Placed::new();
+        for field in observation.fields() {
             if self.is_withheld(&field) || is_content_of(observation, &field) {
                 continue;
             }
-            match place(&field) {
-                Place::Nowhere => {}
-                Place::Own if part == Part::Own => attributes.put(field.name, field.value),
-                Place::Usage if part == Part::Semantic => {
-                    attributes.put(("usage.", field.short), field.value);
-                }
-                Place::Semantic(name) if part == Part::Semantic => named.offer(name, &field),
-                Place::Own | Place::Usage | Place::Semantic(_) => {}
-            }
+            let list = if is_said(&field) { &mut said } else { &mut recorded };
+            list.push((place(&field), field));
         }
-        named.write(attributes);
+        if said.is_empty() {
+            return recorded;
+        }
+        said.extend(recorded);
+        said
     }
 
     /// What the status of OTLP cannot say: it knows failures only, and a call that was cancelled is none.
@@ -244,6 +254,7 @@ fn is_said(field: &Field<'_>) -> bool {
 }
 
 /// Where a field goes.
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Place {
     /// It became something else: the span's name, kind or status; or it is Langfuse's alone.
     Nowhere,

@@ -30,7 +30,7 @@ impl Core {
             }
             if matches!(report, Report::Returned) {
                 // Content it stays, whoever returned it.
-                values.entries_mut().for_each(|head| head.role = Role::Return);
+                (0..values.entries().len()).for_each(|index| values.set_role(index, Role::Return));
             }
         }
         let values = &*values;

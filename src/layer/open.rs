@@ -237,9 +237,7 @@ impl OpenObservation {
             |at| arguments.push(first + at),
         );
         for at in arguments {
-            if let Some(head) = self.recorded.fields.entries_mut().nth(at) {
-                head.role = Role::None;
-            }
+            self.recorded.fields.set_role(at, Role::None);
         }
         found
     }

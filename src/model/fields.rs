@@ -6,7 +6,7 @@ mod head;
 
 use std::fmt;
 
-use crate::field::Roles;
+use crate::field::{Role, Roles};
 use crate::model::ValueRef;
 
 #[cfg(test)]
@@ -79,11 +79,15 @@ impl Fields {
         &self.entries
     }
 
-    pub(crate) fn entries_mut(&mut self) -> impl Iterator<Item = &mut Head> {
-        self.entries.iter_mut().map(|entry| &mut entry.head)
+    /// Says that an entry is something else than its name says.
+    pub(crate) fn set_role(&mut self, index: usize, role: Role) {
+        if let Some(entry) = self.entries.get_mut(index) {
+            entry.head.role = role;
+            self.roles.insert(role);
+        }
     }
 
-    /// Every role that some value was recorded with.
+    /// Every role that some value has, or had.
     pub(crate) fn roles(&self) -> Roles {
         self.roles
     }
@@ -106,6 +110,7 @@ impl Fields {
     }
 
     /// The value of an entry of this buffer.
+    #[inline]
     pub(crate) fn value(&self, entry: &Entry) -> ValueRef<'_> {
         match entry.slot {
             Slot::Bool(value) => ValueRef::Bool(value),
@@ -133,6 +138,7 @@ impl Fields {
     }
 
     /// The name of a run-time key.
+    #[inline]
     pub(crate) fn text(&self, range: Range) -> &str {
         let at = range.at as usize;
         self.texts.get(at..at + range.len as usize).unwrap_or_default()

@@ -172,13 +172,13 @@ impl Key<'_> {
     /// A number that equal keys share, and hardly any others: of the length and of bytes near the end, where keys
     /// differ.
     fn fingerprint(self) -> u32 {
+        fn nth_back(text: &[u8], at: usize) -> Option<u8> {
+            text.get(text.len().checked_sub(at + 1)?).copied()
+        }
         let (prefix, rest) = (self.prefix.as_bytes(), self.rest.as_bytes());
         let from_end = |at: usize| {
-            let byte = match at.checked_sub(rest.len()) {
-                None => rest.iter().rev().nth(at),
-                Some(at) => prefix.iter().rev().nth(at),
-            };
-            byte.copied().unwrap_or_default()
+            let byte = nth_back(rest, at).or_else(|| nth_back(prefix, at - rest.len().min(at)));
+            byte.unwrap_or_default()
         };
         u32::from_le_bytes([self.len() as u8, from_end(0), from_end(2), from_end(5)])
     }

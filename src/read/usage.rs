@@ -2,7 +2,7 @@
 
 use serde_json::Value as Json;
 
-use crate::field::{Role, TOOL_USE, Trust};
+use crate::field::{Role, Roles, TOOL_USE, Trust};
 use crate::model::{Cost, Entry, Reading, Recorded, Usage, ValueRef};
 
 /// Details of OpenAI's answer and the bucket that each is.
@@ -49,6 +49,9 @@ pub(super) fn read(recorded: &Recorded, reading: &mut Reading) {
 }
 
 fn most_trusted(recorded: &Recorded, reading: &Reading, roles: &[Role]) -> Option<Trust> {
+    if !recorded.fields.roles().meet(Roles::of(roles)) {
+        return None;
+    }
     counting(recorded, reading)
         .filter(|(entry, _)| roles.contains(&entry.head.role))
         .map(|(entry, _)| entry.head.trust)
@@ -162,6 +165,9 @@ fn cost(recorded: &Recorded, reading: &Reading, trust: Trust) -> Cost {
 
 /// A cost among the tokens is cost, where nothing else says one.
 fn cost_in_usage(recorded: &Recorded, reading: &Reading) -> Cost {
+    if !recorded.fields.roles().contain(Role::UsageDetails) {
+        return Cost::default();
+    }
     let details = counting(recorded, reading)
         .filter(|(entry, _)| entry.head.role == Role::UsageDetails)
         .max_by_key(|(entry, _)| entry.head.trust);

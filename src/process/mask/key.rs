@@ -4,8 +4,13 @@ use super::NAMES;
 
 /// As [`super::is_credential`], for bytes.
 pub(super) fn is_credential(name: &[u8]) -> bool {
+    // Nearly every name ends with a letter that no credential ends with.
+    let Some(last) = trim_separators(name).last().map(u8::to_ascii_lowercase) else {
+        return false;
+    };
     NAMES
         .iter()
+        .filter(|known| known.as_bytes().last() == Some(&last))
         .any(|known| match before_word(name, known.as_bytes()) {
             // `token` alone says nothing behind another word.
             Some(before) if *known == "token" => trim_separators(before).is_empty(),

@@ -11,6 +11,11 @@ impl Pattern {
         (!text.is_empty()).then(|| Self(text.into()))
     }
 
+    /// The letter that names begin with, in lower case; `*` where it can be any.
+    pub(super) fn first(&self) -> u8 {
+        self.0.as_bytes().first().map_or(b'*', u8::to_ascii_lowercase)
+    }
+
     pub(super) fn matches(&self, name: &str) -> bool {
         let (pattern, name) = (self.0.as_bytes(), name.as_bytes());
         let (mut at, mut read) = (0, 0);

@@ -16,7 +16,14 @@ use crate::model::{Cost, Usage};
 
 /// The rows of a table in the order in which they are asked.
 #[derive(Debug, Default)]
-pub(super) struct Rates(Vec<Rate>);
+pub(super) struct Rates {
+    rows: Vec<Rate>,
+    /// For each first letter of a model's name the rows that may match it: a look at all of them would cost more than
+    /// all else that is read of a call.
+    by_letter: Vec<(u8, Vec<usize>)>,
+    /// Those that may match whatever the name begins with.
+    by_any: Vec<usize>,
+}
 
 /// A price for the models of one pattern, from one day on.
 #[derive(Debug)]
@@ -53,7 +60,25 @@ impl Rates {
         // What was added last is asked first where nothing else decides: the sort is stable.
         rates.reverse();
         rates.sort_by_key(|rate| Reverse((rate.models.rank(), rate.from)));
-        Ok(Self(rates))
+        let rows_for = |letter: Option<u8>| {
+            let rows = rates.iter().enumerate();
+            let may_match = rows.filter(|(_, rate)| {
+                let first = rate.models.first();
+                first == b'*' || Some(first) == letter
+            });
+            may_match.map(|(at, _)| at).collect::<Vec<_>>()
+        };
+        let mut letters: Vec<_> = rates.iter().map(|rate| rate.models.first()).collect();
+        letters.sort_unstable();
+        letters.dedup();
+        Ok(Self {
+            by_letter: letters
+                .into_iter()
+                .map(|letter| (letter, rows_for(Some(letter))))
+                .collect(),
+            by_any: rows_for(None),
+            rows: rates,
+        })
     }
 
     /// What a model costs at a time.
@@ -61,8 +86,11 @@ impl Rates {
         if model.len() > LONGEST_NAME {
             return None;
         }
-        self.0
-            .iter()
+        let first = model.as_bytes().first()?.to_ascii_lowercase();
+        let rows = self.by_letter.iter().find(|(letter, _)| *letter == first);
+        let rows = rows.map_or(&self.by_any, |(_, rows)| rows);
+        rows.iter()
+            .filter_map(|row| self.rows.get(*row))
             .find(|rate| rate.from <= at && rate.models.matches(model))
     }
 }
