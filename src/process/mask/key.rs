@@ -4,13 +4,17 @@ use super::NAMES;
 
 /// As [`super::is_credential`], for bytes.
 pub(super) fn is_credential(name: &[u8]) -> bool {
-    // Nearly every name ends with a letter that no credential ends with.
-    let Some(last) = trim_separators(name).last().map(u8::to_ascii_lowercase) else {
+    // Nearly every name ends with two letters that no credential ends with.
+    let Some((last, before)) = trim_separators(name).split_last() else {
         return false;
     };
+    let Some(second) = trim_separators(before).last() else {
+        return false;
+    };
+    let end = [second.to_ascii_lowercase(), last.to_ascii_lowercase()];
     NAMES
         .iter()
-        .filter(|known| known.as_bytes().last() == Some(&last))
+        .filter(|known| known.as_bytes().ends_with(&end))
         .any(|known| match before_word(name, known.as_bytes()) {
             // `token` alone says nothing behind another word.
             Some(before) if *known == "token" => trim_separators(before).is_empty(),
