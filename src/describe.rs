@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use serde::Serialize;
 
 use crate::field::Role;
-use crate::model::{Cost, Fields, Head, Key, Usage, ValueRef};
+use crate::model::{Cost, Fields, Head, Key, PromptUse, Usage, ValueRef};
 
 /// The tokens of a call.
 pub(crate) fn usage(fields: &mut Fields, usage: Usage) {
@@ -38,11 +38,24 @@ pub(crate) fn cost(fields: &mut Fields, cost: Cost) {
     }
 }
 
-/// The prompt version that a generation used.
-pub(crate) fn prompt(fields: &mut Fields, name: &str, version: u32) {
-    fields.str(Head::handle(Key::Known("prompt.name"), Role::PromptName), name);
-    let head = Head::handle(Key::Known("prompt.version"), Role::PromptVersion);
-    fields.u64(head, version.into());
+/// The prompt version that a generation used, and what belongs to it.
+pub(crate) fn prompt(fields: &mut Fields, prompt: &PromptUse) {
+    if let Some(link) = &prompt.link {
+        fields.str(
+            Head::handle(Key::Known("prompt.name"), Role::PromptName),
+            &link.name,
+        );
+        let head = Head::handle(Key::Known("prompt.version"), Role::PromptVersion);
+        fields.u64(head, link.version.into());
+    }
+    for (name, value) in &prompt.config {
+        match value.as_str() {
+            Some(model) if name == "model" => {
+                fields.str(Head::handle(Key::Known("model"), Role::Model), model);
+            }
+            _ => named(fields, name, Role::Parameter, &value.to_string()),
+        }
+    }
 }
 
 /// The user's `Serialize`, which runs before anything is locked. One that fails or panics says nothing.

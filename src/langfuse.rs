@@ -11,8 +11,13 @@ mod environment;
 pub(crate) mod exporter;
 mod json;
 pub(crate) mod parameters;
+mod prompt;
 pub(crate) mod settings;
 
 pub use builder::LangfuseBuilder;
 pub use check::{Health, Project, ServerVersion};
 pub use client::Langfuse;
+pub use prompt::{
+    Chat, ChatMessage, ChatPart, ChatPrompt, Fallback, NewPrompt, Prompt, PromptFilter, PromptPage,
+    PromptRequest, PromptSource, PromptSummary, PromptUse, Selected, Selector, Template, Text, Unselected,
+};

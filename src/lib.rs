@@ -45,7 +45,7 @@ pub use builder::OpenTelemetry;
 pub use builder::{Builder, Otlp, builder, init, layer};
 pub use error::Error;
 pub use id::{ParseIdError, SpanId, TraceId};
-pub use langfuse::{Langfuse, LangfuseBuilder};
+pub use langfuse::{ChatPrompt, Langfuse, LangfuseBuilder, Prompt};
 pub use layer::{LlmLayer, ObservationHandle, Observe, Observed, SpanExt, TraceHandle, current};
 pub use ledger::{Account, Ledger};
 pub use model::{Cost, Kind, Level, Observation, Usage, Value};

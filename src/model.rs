@@ -22,6 +22,7 @@ pub(crate) use lanes::{Lane, Lanes, Parents};
 pub use observation::Observation;
 pub(crate) use observation::{Content, Field, Masked, Reading, Shared, SpanKind, Use, write_arguments};
 pub(crate) use prompt::PromptLink;
+pub use prompt::PromptUse;
 pub(crate) use recorded::{EventHead, EventKind, Link, Recorded};
 pub(crate) use resource::Resource;
 pub(crate) use trace::{SharedAttributes, TEXT_LIMIT, TraceAttributes};

@@ -267,6 +267,7 @@ fn best_of(recorded: &Recorded, reading: &Reading, is: impl Fn(&Entry) -> bool) 
         .map(|(index, _)| index)
 }
 
+/// The prompt that it says itself, else that of its scope.
 fn prompt(recorded: &Recorded, reading: &mut Reading) -> Option<PromptLink> {
     let name = best(recorded, reading, &[Role::PromptName]);
     let version = best(recorded, reading, &[Role::PromptVersion]);
@@ -274,14 +275,7 @@ fn prompt(recorded: &Recorded, reading: &mut Reading) -> Option<PromptLink> {
     let link = value(name)
         .and_then(text)
         .zip(value(version).and_then(ValueRef::as_count));
-    let link = link.and_then(|(name, version)| {
-        // The server's column holds 16 bits, and 0 is no version.
-        let version = u16::try_from(version).ok().filter(|version| *version > 0)?;
-        Some(PromptLink {
-            name: name.into_owned(),
-            version: version.into(),
-        })
-    });
+    let link = link.and_then(|(name, version)| linkable(&name, version));
     if link.is_none() {
         // Half a link is none: the server stores a name without an id, or drops the row. Shown, not lost.
         for index in [name, version].into_iter().flatten() {
@@ -290,7 +284,27 @@ fn prompt(recorded: &Recorded, reading: &mut Reading) -> Option<PromptLink> {
             }
         }
     }
-    link
+    if recorded.kind != Kind::Generation {
+        // What the program said of a scope is said of the generations in it.
+        let entries = recorded.fields.entries().iter().zip(&mut reading.uses);
+        let said = entries.filter(|(entry, _)| {
+            matches!(entry.head.role, Role::PromptName | Role::PromptVersion)
+                && entry.head.trust == Trust::Handle
+        });
+        said.for_each(|(_, used)| used.metadata = false);
+        return link;
+    }
+    let scopes = recorded.trace.prompt.as_ref();
+    link.or_else(|| scopes.and_then(|scopes| linkable(&scopes.name, scopes.version.into())))
+}
+
+/// The server's column of versions holds 16 bits, and 0 is no version.
+fn linkable(name: &str, version: u64) -> Option<PromptLink> {
+    let version = u16::try_from(version).ok().filter(|version| *version > 0)?;
+    Some(PromptLink {
+        name: name.to_owned(),
+        version: version.into(),
+    })
 }
 
 /// A value as text: read as Debug where it is, nothing where it is absent.

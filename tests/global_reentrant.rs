@@ -85,7 +85,7 @@ fn formatting_may_log_and_open_spans_wherever_it_is_asked_for() {
             .status_message(Talkative)
             .metadata(Talkative, Talkative)
             .parameter(Talkative, Talkative)
-            .prompt(Talkative, 1);
+            .prompt((Talkative, 1));
         handle
             .trace()
             .user(Talkative)

@@ -3,10 +3,12 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::clock::ManualClock;
 use crate::error::{Error, Kind};
 use crate::http::{self, Tls};
 use crate::langfuse::client::Langfuse;
 use crate::langfuse::credentials::Credentials;
+use crate::langfuse::prompt::Cache;
 use crate::langfuse::settings::LangfuseSettings;
 use crate::otlp::poster::Compression;
 use crate::sample::SampleRate;
@@ -37,6 +39,8 @@ pub struct LangfuseBuilder {
     flush_interval: Option<Duration>,
     ca_certificates: Option<Vec<u8>>,
     http_client: Option<reqwest::Client>,
+    prompt_ttl: Duration,
+    clock: Option<ManualClock>,
     pub(crate) name: Option<String>,
     pub(crate) filter: Option<String>,
 }
@@ -57,6 +61,8 @@ impl LangfuseBuilder {
             flush_interval: None,
             ca_certificates: None,
             http_client: None,
+            prompt_ttl: Cache::DEFAULT_TTL,
+            clock: None,
             name: None,
             filter: None,
         }
@@ -128,6 +134,18 @@ impl LangfuseBuilder {
         self
     }
 
+    /// How long a prompt in memory is fresh, unless a call says otherwise: 60 s when it is not set; zero keeps none for fresh.
+    pub fn prompt_ttl(mut self, ttl: Duration) -> Self {
+        self.prompt_ttl = ttl;
+        self
+    }
+
+    /// The clock by which prompts in memory age, for tests.
+    pub fn clock(mut self, clock: ManualClock) -> Self {
+        self.clock = Some(clock);
+        self
+    }
+
     /// Its name in reports and in the ledger; `langfuse`, or `langfuse-2` for the second, when it is not set. Two destinations
     /// cannot have one name.
     pub fn name(mut self, name: impl Into<String>) -> Self {
@@ -180,6 +198,8 @@ impl LangfuseBuilder {
                 identity: None,
             },
             http_client: self.http_client,
+            prompt_ttl: self.prompt_ttl,
+            clock: self.clock,
             ..settings
         })
     }

@@ -1,19 +1,11 @@
 //! The client of a project: what every verb of the API is made of.
 
-#[allow(
-    dead_code,
-    reason = "what prompts, scores and reads need of it comes with them"
-)]
-mod answer;
+pub(super) mod answer;
 mod budget;
-#[allow(
-    dead_code,
-    reason = "what prompts, scores and reads need of it comes with them"
-)]
 mod call;
 mod outcome;
 mod own;
-mod wait;
+pub(super) mod wait;
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -21,6 +13,7 @@ use std::time::Duration;
 
 use reqwest::header::HeaderMap;
 
+use crate::clock::Clock;
 use crate::diag::Diagnostics;
 use crate::env::Variables;
 use crate::error::Error;
@@ -29,10 +22,12 @@ use crate::id::TraceId;
 use crate::langfuse::builder::LangfuseBuilder;
 use crate::langfuse::check::Project;
 use crate::langfuse::environment::normalise;
+use crate::langfuse::prompt::Cache;
 use crate::langfuse::settings::LangfuseSettings;
 use crate::pipeline::Pipeline;
 use crate::sample::SampleRate;
 
+pub(super) use self::budget::Budget;
 pub(super) use self::call::Request;
 use self::own::OwnThread;
 
@@ -78,6 +73,7 @@ struct Shared {
     own: OwnThread,
     /// Asked once.
     project: OnceLock<Project>,
+    prompts: Arc<Cache>,
 }
 
 impl Langfuse {
@@ -120,6 +116,7 @@ impl Langfuse {
         let sensitive = headers.values().filter(|value| value.is_sensitive());
         sensitive.for_each(|value| secrets.add(&String::from_utf8_lossy(value.as_bytes())));
         let environment = settings.environment.as_deref().map(normalise);
+        let clock = settings.clock.clone().map_or_else(Clock::system, Clock::Manual);
         Ok(Self {
             shared: Arc::new(Shared {
                 base: settings.base.clone(),
@@ -131,6 +128,7 @@ impl Langfuse {
                 rate: settings.rate,
                 own: OwnThread::default(),
                 project: OnceLock::new(),
+                prompts: Arc::new(Cache::new(clock, settings.prompt_ttl)),
             }),
             pipeline: None,
         })
@@ -139,6 +137,16 @@ impl Langfuse {
     /// The server, without the paths of its API.
     pub(super) fn base(&self) -> &Endpoint {
         &self.shared.base
+    }
+
+    /// The time of a call.
+    pub(super) fn timeout(&self) -> Duration {
+        self.shared.timeout
+    }
+
+    /// The prompts in memory.
+    pub(super) fn prompts(&self) -> &Arc<Cache> {
+        &self.shared.prompts
     }
 
     /// The project, once it is known.

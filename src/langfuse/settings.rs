@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, HeaderMap};
 
+use crate::clock::ManualClock;
 use crate::env::{FromEnv, Reader, Variables};
 use crate::error::{Error, Kind};
 use crate::http::{BadUrl, Client, Endpoint, Tls};
 use crate::langfuse::credentials::Credentials;
 use crate::langfuse::deployment::Deployment;
+use crate::langfuse::prompt::Cache;
 use crate::otlp::{self, poster::Compression};
 use crate::sample::SampleRate;
 
@@ -29,6 +31,10 @@ pub(crate) struct LangfuseSettings {
     pub(crate) http_client: Option<reqwest::Client>,
     /// The environment of this project alone.
     pub(crate) environment: Option<String>,
+    /// How long a prompt in memory is fresh.
+    pub(crate) prompt_ttl: Duration,
+    /// The clock by which prompts age, if it is a test's.
+    pub(crate) clock: Option<ManualClock>,
     /// How long a request may take.
     pub(crate) timeout: Duration,
     /// Whether bodies are packed; when nothing is said, unless the server is this machine.
@@ -141,6 +147,7 @@ impl LangfuseSettings {
     fn served(mut self, reader: &mut Reader<'_>) -> Self {
         let default = Self::DEFAULT_TIMEOUT.as_secs().to_string();
         self.timeout = reader.seconds(TIMEOUT, &default).unwrap_or(self.timeout);
+        self.prompt_ttl = prompt_ttl(reader).unwrap_or(self.prompt_ttl);
         if let Some(path) = reader.get(PATH) {
             self.path = path.trim_start_matches('/').to_owned();
         }
@@ -162,6 +169,8 @@ impl LangfuseSettings {
             tls: Tls::default(),
             http_client: None,
             environment: None,
+            prompt_ttl: Cache::DEFAULT_TTL,
+            clock: None,
             timeout: Self::DEFAULT_TIMEOUT,
             compression: None,
             rate: SampleRate::ALL,
@@ -177,6 +186,7 @@ const SECRET_KEY: &str = "LANGFUSE_SECRET_KEY";
 /// Today's name, that of older guides, and that of older JavaScript SDKs.
 const BASE: [&str; 3] = ["LANGFUSE_BASE_URL", "LANGFUSE_HOST", "LANGFUSE_BASEURL"];
 const TIMEOUT: &str = "LANGFUSE_TIMEOUT";
+const PROMPT_TTL: &str = "LANGFUSE_PROMPT_CACHE_DEFAULT_TTL_SECONDS";
 const ENABLED: &str = "LANGFUSE_TRACING_ENABLED";
 const SAMPLE_RATE: &str = "LANGFUSE_SAMPLE_RATE";
 const PATH: &str = "LANGFUSE_OTEL_TRACES_EXPORT_PATH";
@@ -213,6 +223,19 @@ fn project(reader: &mut Reader<'_>) -> Result<Option<LangfuseSettings>, String> 
     };
     let base = base(reader)?;
     Ok(Some(LangfuseSettings::to(base, credentials).served(reader)))
+}
+
+/// Seconds, of which 0 keeps nothing for fresh.
+fn prompt_ttl(reader: &mut Reader<'_>) -> Option<Duration> {
+    let seconds = reader.get(PROMPT_TTL)?.parse().ok();
+    let ttl = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    if ttl.is_none() {
+        let usual = Cache::DEFAULT_TTL.as_secs();
+        reader.say(format!(
+            "{PROMPT_TTL} is not a number of seconds: {usual} is used"
+        ));
+    }
+    ttl
 }
 
 /// Langfuse's own variable, or those of OTLP. A word that is none leaves what is usual.
@@ -450,6 +473,49 @@ mod tests {
                 "LANGFUSE_OTEL_MAX_BATCH_SIZE_BYTES is not a whole number above 0: the default is used"
             ]
         );
+    }
+
+    #[test]
+    fn a_client_needs_keys_and_is_there_without_traces() {
+        let read = |pairs: Pairs<'_>| {
+            let read = LangfuseSettings::for_client(&Variables::from_pairs(pairs.iter().copied()));
+            let ttl = |settings: LangfuseSettings| (settings.prompt_ttl.as_millis(), settings.environment);
+            (
+                read.settings.map(ttl).map_err(|error| error.to_string()),
+                read.messages,
+            )
+        };
+        let [public, secret] = KEYS;
+        assert_eq!(
+            read(&[]).0.unwrap_err(),
+            "LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY are not set"
+        );
+        assert_eq!(
+            read(&[public]).0.unwrap_err(),
+            "LANGFUSE_SECRET_KEY is not set, LANGFUSE_PUBLIC_KEY is"
+        );
+        assert_eq!(
+            read(&[public, secret, (BASE[1], "h:3000")]).0.unwrap_err(),
+            "LANGFUSE_HOST has no http:// or https:// in front"
+        );
+        let none = (Ok((60_000, None)), vec![]);
+        assert_eq!(read(&[public, secret, (ENABLED, "false")]), none);
+        let environment = ("LANGFUSE_TRACING_ENVIRONMENT", "staging");
+        assert_eq!(
+            read(&[public, secret, environment, (PROMPT_TTL, "0.5")]),
+            (Ok((500, Some("staging".to_owned()))), vec![])
+        );
+        assert_eq!(
+            read(&[public, secret, (PROMPT_TTL, "0")]),
+            (Ok((0, None)), vec![])
+        );
+        for bad in ["-1", "soon", "NaN"] {
+            let line = "LANGFUSE_PROMPT_CACHE_DEFAULT_TTL_SECONDS is not a number of seconds: 60 is used";
+            assert_eq!(
+                read(&[public, secret, (PROMPT_TTL, bad)]),
+                (none.0.clone(), vec![line.to_owned()])
+            );
+        }
     }
 
     #[test]

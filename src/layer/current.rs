@@ -11,7 +11,7 @@ use crate::field::Role;
 use crate::id::{SpanId, TraceId};
 use crate::layer::live::Live;
 use crate::layer::open::OpenObservation;
-use crate::model::{Cost, Fields, Head, Key, Kind, Level, TraceAttributes, Usage, ValueRef};
+use crate::model::{Cost, Fields, Head, Key, Kind, Level, PromptUse, TraceAttributes, Usage, ValueRef};
 use crate::read;
 
 /// The nearest recorded observation around the caller, also from inside a span that the layer does not record.
@@ -172,10 +172,19 @@ impl ObservationHandle {
         self.text(Key::Known("name"), Role::Name, name.as_ref())
     }
 
-    /// The prompt version in Langfuse that this generation used. Langfuse links generations only.
-    pub fn prompt(&self, name: impl AsRef<str>, version: u32) -> &Self {
-        let name = name.as_ref();
-        self.write(|fields| describe::prompt(fields, name, version))
+    /// The prompt that this generation uses: `&prompt`, `prompt.with_config()`, which says its model and parameters, too, or
+    /// `("qa", 7)`. On an observation of another type it is that of every generation below it, if none nearer is said. Langfuse
+    /// links generations only, and a program's own fallback never.
+    pub fn prompt(&self, prompt: impl Into<PromptUse>) -> &Self {
+        if !self.is_kept() {
+            return self;
+        }
+        let prompt = prompt.into();
+        self.write(|fields| describe::prompt(fields, &prompt));
+        let Some(link) = prompt.link.map(Arc::new) else {
+            return self;
+        };
+        self.with(|open| open.set_attribute(Role::PromptName, |attributes| attributes.prompt = Some(link)))
     }
 
     /// The first token has come, now. Only the first call counts.

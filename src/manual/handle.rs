@@ -12,7 +12,7 @@ use crate::field::Role;
 use crate::id::{SpanId, TraceId};
 use crate::manual::draft::Work;
 use crate::manual::{Start, TraceHandle};
-use crate::model::{Cost, Head, Key, Kind, Level, Usage};
+use crate::model::{Cost, Head, Key, Kind, Level, PromptUse, Usage};
 
 /// A handle to an observation made by hand, to describe it and to begin others below it.
 ///
@@ -120,10 +120,11 @@ impl Handle {
         self.text(Key::Known("name"), Role::Name, name.as_ref())
     }
 
-    /// The prompt version in Langfuse that this generation used. Langfuse links generations only.
-    pub fn prompt(&self, name: impl AsRef<str>, version: u32) -> &Self {
-        let name = name.as_ref();
-        self.0.write(|fields| describe::prompt(fields, name, version));
+    /// The prompt that this generation uses: `&prompt`, `prompt.with_config()`, which says its model and parameters, too, or
+    /// `("qa", 7)`. Langfuse links generations only, and a program's own fallback never.
+    pub fn prompt(&self, prompt: impl Into<PromptUse>) -> &Self {
+        let prompt = prompt.into();
+        self.0.write(|fields| describe::prompt(fields, &prompt));
         self
     }
 

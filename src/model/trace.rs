@@ -4,7 +4,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use crate::field::Role;
-use crate::model::{Value, cut};
+use crate::model::{PromptLink, Value, cut};
 
 /// How many tags, and how many keys of metadata, a trace has for one observation: every row of the trace carries them
 /// all, and so many are more than anybody reads.
@@ -23,6 +23,8 @@ pub(crate) struct TraceAttributes {
     pub(crate) release: Option<Arc<str>>,
     pub(crate) version: Option<Arc<str>>,
     pub(crate) public: Option<bool>,
+    /// The prompt of the generations here.
+    pub(crate) prompt: Option<Arc<PromptLink>>,
     /// In order of first sight, each once, the first 128.
     pub(crate) tags: Vec<Arc<str>>,
     /// In order of first sight, each key once, the first 128.
@@ -78,6 +80,7 @@ impl TraceAttributes {
         release: None,
         version: None,
         public: None,
+        prompt: None,
         tags: Vec::new(),
         metadata: Vec::new(),
     };
@@ -96,6 +99,7 @@ impl TraceAttributes {
         take(&mut self.release, &nearer.release);
         take(&mut self.version, &nearer.version);
         take(&mut self.public, &nearer.public);
+        take(&mut self.prompt, &nearer.prompt);
         nearer.tags.iter().for_each(|tag| self.tag(tag));
         for (key, value) in &nearer.metadata {
             self.set_metadata(key, value.clone());
@@ -118,7 +122,7 @@ impl TraceAttributes {
 
     /// Whether nothing else is said than such texts.
     pub(crate) fn has_only_words(&self) -> bool {
-        self.public.is_none() && self.tags.is_empty() && self.metadata.is_empty()
+        self.public.is_none() && self.prompt.is_none() && self.tags.is_empty() && self.metadata.is_empty()
     }
 
     /// Every text with a place of its own.
@@ -153,7 +157,13 @@ impl TraceAttributes {
             .metadata
             .iter()
             .map(|(key, value)| key.len() + value.as_ref().len());
-        let texts: usize = self.words().map(|text| text.len()).chain(metadata).sum();
+        let prompt = self.prompt.iter().map(|prompt| prompt.name.len());
+        let texts: usize = self
+            .words()
+            .map(|text| text.len())
+            .chain(metadata)
+            .chain(prompt)
+            .sum();
         size_of::<Self>() + self.metadata.len() * size_of::<(Arc<str>, Value)>() + texts
     }
 

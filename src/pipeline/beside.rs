@@ -43,7 +43,12 @@ impl Pipeline {
     /// Runs a future beside the lanes, on the worker's thread: it must not block. `None` when the pipeline is shut down or
     /// about to be; what is not done when it is over is dropped.
     pub(crate) fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) -> Option<AbortHandle> {
-        let is_open = !self.queue.is_closed();
-        is_open.then(|| self.beside.runtime.spawn(future).abort_handle())
+        self.is_open()
+            .then(|| self.beside.runtime.spawn(future).abort_handle())
+    }
+
+    /// Whether it is not shut down, nor about to be.
+    pub(crate) fn is_open(&self) -> bool {
+        !self.queue.is_closed()
     }
 }

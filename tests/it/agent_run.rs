@@ -85,7 +85,7 @@ async fn generate(model: &str, prompt: &str) -> String {
     call.first_token()
         .usage(Usage::new(120, 8).cached(30))
         .cost(Cost::new(0.0002, 0.0001));
-    call.prompt("answer", 3)
+    call.prompt(("answer", 3))
         .metadata("attempt", 1)
         .level(Level::Warning)
         .status_message("slow model");

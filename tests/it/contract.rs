@@ -455,7 +455,7 @@ fn s41_the_first_token_is_a_moment_of_the_call() {
 fn s42_a_prompt_is_linked_to_generations_only() {
     let langfuse = Receiver::langfuse();
     let link = || {
-        current().prompt("qa", 7);
+        current().prompt(("qa", 7));
     };
     run(&langfuse.url(), |builder| builder, || agent(link, link));
     let rows = rows::of_requests(&langfuse.requests());

@@ -8,6 +8,7 @@
 mod decorators;
 mod errors;
 mod langgraph;
+mod prompts;
 mod session;
 mod types;
 mod user_request;

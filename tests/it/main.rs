@@ -25,6 +25,7 @@ mod misuse;
 mod neighbours;
 mod outcome;
 mod prices;
+mod prompts;
 mod receiver;
 mod runtimes;
 mod sampling;

@@ -187,7 +187,7 @@ fn everything_that_can_be_said_is_shown() {
     let call = root.generation("call").start();
     call.model("m")
         .parameter("stop", ["END"])
-        .prompt("answer", 3)
+        .prompt(("answer", 3))
         .input(json!({"q": 1}))
         .usage(Usage::new(120, 8).cached(30))
         .cost(Cost::new(0.25, 0.5))

@@ -257,7 +257,7 @@ impl Act {
                     9 => handle.level(Level::Warning),
                     10 => handle.status_message(text),
                     11 => handle.kind(Kind::Agent),
-                    12 => handle.prompt(text, 1),
+                    12 => handle.prompt((text, 1)),
                     _ => handle.first_token().end(),
                 };
             }

@@ -147,7 +147,7 @@ fn what_is_recorded_later_makes_a_generation_of_a_model() {
                 span.observation().first_token();
             });
             late("handle prompt", &|span| {
-                span.observation().prompt("p", 1);
+                span.observation().prompt(("p", 1));
             });
             late("other", &|span| {
                 span.record("other", 1);
@@ -540,7 +540,7 @@ fn the_handle_is_trusted_most_also_when_a_field_comes_later() {
             .status_message("handle")
             .metadata("key", "handle")
             .parameter("temperature", 0.5)
-            .prompt("handle", 2)
+            .prompt(("handle", 2))
             .usage(Usage::new(1, 1))
             .cost(0.5);
         handle.trace().user("handle").session("handle");

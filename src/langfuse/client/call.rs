@@ -74,6 +74,7 @@ impl Request {
     }
 
     /// It carries an id of ours, so that doing it twice is doing it once: it may be made again whenever a read may.
+    #[cfg_attr(not(test), allow(dead_code, reason = "for scores and items of datasets"))]
     pub(crate) fn repeatable(mut self) -> Self {
         self.repeatable = true;
         self
@@ -123,6 +124,16 @@ impl Langfuse {
     /// Waits for a verb in code that is not async.
     pub(crate) fn wait<T>(&self, call: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         wait::wait(self.shared.timeout, call)
+    }
+
+    /// Runs a future on the pipeline's thread, or on our own, for nobody to wait for.
+    pub(crate) fn background(&self, future: impl Future<Output = ()> + Send + 'static) {
+        let running = match &self.pipeline {
+            Some(pipeline) if pipeline.is_open() => pipeline.spawn(future).ok_or(()),
+            _ => self.shared.own.spawn(future).map_err(drop),
+        };
+        // Without a thread it is left undone, as if it had failed.
+        drop(running);
     }
 
     /// Makes a call on the pipeline's thread, or on our own.

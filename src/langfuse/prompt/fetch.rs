@@ -1,0 +1,326 @@
+//! Fetching a prompt: from memory, from the server, or from the program itself.
+
+use std::future::IntoFuture;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::error::Error;
+use crate::langfuse::client::{Budget, Langfuse, Request, wait};
+use crate::langfuse::prompt::cache::{Found, Key, Refreshing};
+use crate::langfuse::prompt::chat::{Chat, ChatMessage, ChatPart};
+use crate::langfuse::prompt::selector::{Kind, Selector};
+use crate::langfuse::prompt::template::{Template, Text};
+use crate::langfuse::prompt::version::{Body, Version};
+use crate::langfuse::prompt::{Prompt, PromptSource};
+
+/// A prompt that is about to be fetched: await it, or [`fetch_blocking`](Self::fetch_blocking).
+///
+/// It is a version *or* a label:
+///
+/// ```compile_fail
+/// # fn both(langfuse: &tracing_llm::Langfuse) {
+/// let _ = langfuse.prompt("qa").label("staging").version(3);
+/// # }
+/// ```
+#[must_use = "nothing is fetched before it is awaited"]
+pub struct PromptRequest<T: Template = Text, S = Unselected> {
+    langfuse: Langfuse,
+    key: Key,
+    ttl: Option<Duration>,
+    timeout: Option<Duration>,
+    fallback: Option<Fallback<T>>,
+    selected: PhantomData<S>,
+}
+
+/// Which version is not said yet: the one with the label `production`.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Unselected {}
+
+/// Which version is said.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Selected {}
+
+/// What stands in for a prompt that the server does not give: a text, or messages.
+pub struct Fallback<T: Template> {
+    body: Body,
+    config: Option<Value>,
+    of: PhantomData<T>,
+}
+
+impl<T: Template> PromptRequest<T, Unselected> {
+    /// The version with this label. `production` is what is fetched when nothing is said; `latest` is the newest version,
+    /// whether or not anybody released it.
+    pub fn label(self, label: impl Into<String>) -> PromptRequest<T, Selected> {
+        self.select(Selector::from(label.into()))
+    }
+
+    /// This version.
+    pub fn version(self, version: u32) -> PromptRequest<T, Selected> {
+        self.select(Selector::from(version))
+    }
+
+    /// One of two, labels (`"blue"`) or versions (`3`), by who asks: a user is given the same always, in every process. Of all
+    /// users this share, from 0 to 1, is given the second; a greater share only adds users to it.
+    ///
+    /// The rule, for those who need it elsewhere: the first eight bytes of SHA-256 of the prompt's name, a zero byte and the
+    /// user, as a fraction of 2⁶⁴, are below the share.
+    pub fn split(
+        self,
+        user: impl AsRef<str>,
+        share: f64,
+        first: impl Into<Selector>,
+        second: impl Into<Selector>,
+    ) -> PromptRequest<T, Selected> {
+        let name = &self.key.name;
+        let selector = Selector::split(name, user.as_ref(), share, first.into(), second.into());
+        self.select(selector)
+    }
+
+    fn select(self, selector: Selector) -> PromptRequest<T, Selected> {
+        PromptRequest {
+            langfuse: self.langfuse,
+            key: Key {
+                name: self.key.name,
+                selector,
+            },
+            ttl: self.ttl,
+            timeout: self.timeout,
+            fallback: self.fallback,
+            selected: PhantomData,
+        }
+    }
+}
+
+impl<T: Template, S> PromptRequest<T, S> {
+    /// How old it may be to be fresh; zero asks the server in any case. 60 s when it is not set, or
+    /// `LANGFUSE_PROMPT_CACHE_DEFAULT_TTL_SECONDS`.
+    pub fn ttl(mut self, ttl: Duration) -> Self {
+        self.ttl = Some(ttl);
+        self
+    }
+
+    /// How long the server may take, with all attempts; the client's timeout when it is not set. A request that has a
+    /// fallback may want less.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// What stands in for it when the server gives none, for whatever reason: text for a text, messages for a chat, or a file
+    /// of its own. It is flagged ([`Prompt::is_fallback`]), and no generation is linked to it.
+    pub fn fallback(mut self, fallback: impl Into<Fallback<T>>) -> Self {
+        self.fallback = Some(fallback.into());
+        self
+    }
+
+    /// Fetches it in code that is not async.
+    ///
+    /// # Errors
+    ///
+    /// Those of awaiting it: [`Langfuse::prompt`].
+    pub fn fetch_blocking(self) -> Result<Prompt<T>, Error> {
+        wait::wait(self.time(), self.fetch())
+    }
+
+    fn time(&self) -> Duration {
+        self.timeout.unwrap_or_else(|| self.langfuse.timeout())
+    }
+
+    async fn fetch(self) -> Result<Prompt<T>, Error> {
+        let ttl = self.ttl.unwrap_or(self.langfuse.prompts().ttl);
+        let found = self.langfuse.find(&self.key, ttl, self.time()).await;
+        // One of the other kind is no prompt that the program can use.
+        let prompt = found.and_then(|(version, source)| Prompt::new(version, source, None));
+        match (prompt, self.fallback) {
+            (Err(error), Some(Fallback { body, config, .. })) => {
+                let version = Version::fallback(&self.key.name, body, config);
+                Prompt::new(Arc::new(version), PromptSource::Fallback, Some(error))
+            }
+            (prompt, _) => prompt,
+        }
+    }
+}
+
+impl<T: Template, S: Send + 'static> IntoFuture for PromptRequest<T, S> {
+    type Output = Result<Prompt<T>, Error>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.fetch())
+    }
+}
+
+impl Langfuse {
+    /// A prompt of text by its name, with the folders it stands in: `support/greeting`. Without more it is the version with
+    /// the label `production`.
+    ///
+    /// It is kept in memory, and is fresh for a time; then it is used once more as it is, while the server is asked for
+    /// the next. A version that is gone from the server is forgotten.
+    ///
+    /// # Errors
+    ///
+    /// There is no such prompt, version or label ([`Error::is_not_found`]); it is one of messages
+    /// ([`Error::is_unexpected_answer`]); or the server gave no answer in time. None of them with a
+    /// [fallback](PromptRequest::fallback).
+    pub fn prompt(&self, name: impl Into<String>) -> PromptRequest<Text> {
+        self.request(name.into())
+    }
+
+    /// A prompt of messages: see [`prompt`](Self::prompt).
+    pub fn chat_prompt(&self, name: impl Into<String>) -> PromptRequest<Chat> {
+        self.request(name.into())
+    }
+
+    /// Fetches the production versions of these prompts, of either kind, so that the first request finds them in memory.
+    ///
+    /// # Errors
+    ///
+    /// The first one that could not be fetched; the others are fetched all the same.
+    pub async fn prefetch_prompts<N: Into<String>>(
+        &self,
+        names: impl IntoIterator<Item = N>,
+    ) -> Result<(), Error> {
+        let keys: Vec<_> = names.into_iter().map(|name| key(name.into())).collect();
+        let mut first = Ok(());
+        for key in keys {
+            let fetched = self.fetch(&key, Budget::new(self.timeout())).await;
+            first = first.and(fetched.map(drop));
+        }
+        first
+    }
+
+    /// [`prefetch_prompts`](Self::prefetch_prompts) for code that is not async.
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub fn prefetch_prompts_blocking<N: Into<String>>(
+        &self,
+        names: impl IntoIterator<Item = N>,
+    ) -> Result<(), Error> {
+        let names: Vec<_> = names.into_iter().map(Into::into).collect();
+        let time = self
+            .timeout()
+            .saturating_mul(u32::try_from(names.len()).unwrap_or(u32::MAX));
+        wait::wait(time, self.prefetch_prompts::<String>(names))
+    }
+
+    /// Forgets what memory holds of a prompt, whichever version: the next call asks the server.
+    pub fn forget_prompt(&self, name: &str) {
+        self.prompts().forget(name);
+    }
+
+    fn request<T: Template>(&self, name: String) -> PromptRequest<T> {
+        PromptRequest {
+            langfuse: self.clone(),
+            key: key(name),
+            ttl: None,
+            timeout: None,
+            fallback: None,
+            selected: PhantomData,
+        }
+    }
+
+    async fn find(
+        &self,
+        key: &Key,
+        ttl: Duration,
+        time: Duration,
+    ) -> Result<(Arc<Version>, PromptSource), Error> {
+        match self.prompts().find(key, ttl) {
+            Found::Fresh(version) => Ok((version, PromptSource::Cache)),
+            Found::Stale(version, refreshing) => {
+                if let Some(refreshing) = refreshing {
+                    self.background(refresh(self.clone(), refreshing));
+                }
+                Ok((version, PromptSource::Stale))
+            }
+            Found::Nothing => {
+                let version = self.fetch(key, Budget::new(time)).await?;
+                Ok((version, PromptSource::Server))
+            }
+        }
+    }
+
+    /// Asks the server, and keeps what it says in memory: also that there is no such prompt any more.
+    async fn fetch(&self, key: &Key, budget: Budget) -> Result<Arc<Version>, Error> {
+        let verb = format!("fetch the prompt {:?}", key.name);
+        let request = Request::get(verb, &["v2", "prompts", &key.name]).within(budget);
+        let request = match &key.selector.0 {
+            Kind::Production => request,
+            Kind::Label(label) => request.query("label", Some(label)),
+            Kind::Version(version) => request.query("version", Some(version)),
+        };
+        let answer = self.call(request).await;
+        match answer.and_then(|answer| answer.read(Version::read)) {
+            Ok(version) => {
+                let version = Arc::new(version);
+                self.prompts().put(key.clone(), Arc::clone(&version));
+                Ok(version)
+            }
+            Err(error) => {
+                if error.is_not_found() {
+                    self.prompts().evict(key);
+                }
+                Err(error)
+            }
+        }
+    }
+}
+
+/// What it comes to is in memory; a failure leaves there what is there.
+async fn refresh(langfuse: Langfuse, refreshing: Refreshing) {
+    let budget = Budget::new(langfuse.timeout());
+    drop(langfuse.fetch(&refreshing.key, budget).await);
+}
+
+fn key(name: String) -> Key {
+    Key {
+        name,
+        selector: Selector::PRODUCTION,
+    }
+}
+
+impl<T: Template> Fallback<T> {
+    pub(super) fn new(template: T, config: Option<Value>) -> Self {
+        Self {
+            body: template.into_body(),
+            config,
+            of: PhantomData,
+        }
+    }
+}
+
+impl From<&str> for Fallback<Text> {
+    fn from(text: &str) -> Self {
+        Self::from(text.to_owned())
+    }
+}
+
+impl From<String> for Fallback<Text> {
+    fn from(text: String) -> Self {
+        Self::new(Text(text), None)
+    }
+}
+
+impl From<Vec<ChatPart>> for Fallback<Chat> {
+    fn from(parts: Vec<ChatPart>) -> Self {
+        Self::new(Chat(parts), None)
+    }
+}
+
+impl From<Vec<ChatMessage>> for Fallback<Chat> {
+    fn from(messages: Vec<ChatMessage>) -> Self {
+        messages
+            .into_iter()
+            .map(ChatPart::Message)
+            .collect::<Vec<_>>()
+            .into()
+    }
+}
