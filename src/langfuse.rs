@@ -17,6 +17,8 @@ pub(crate) mod settings;
 pub use builder::LangfuseBuilder;
 pub use check::{Health, Project, ServerVersion};
 pub use client::Langfuse;
+#[cfg(feature = "yaml")]
+pub use prompt::PromptFile;
 pub use prompt::{
     Chat, ChatMessage, ChatPart, ChatPrompt, Fallback, NewPrompt, Prompt, PromptFilter, PromptPage,
     PromptRequest, PromptSource, PromptSummary, PromptUse, Selected, Selector, Template, Text, Unselected,

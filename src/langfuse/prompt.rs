@@ -3,11 +3,15 @@
 mod cache;
 mod chat;
 mod fetch;
+#[cfg(feature = "yaml")]
+mod file;
 mod list;
 mod selector;
 mod template;
 mod version;
 mod write;
+#[cfg(feature = "yaml")]
+mod yaml;
 
 use std::fmt;
 use std::sync::Arc;
@@ -22,6 +26,8 @@ pub use crate::model::PromptUse;
 pub(crate) use self::cache::Cache;
 pub use self::chat::{Chat, ChatMessage, ChatPart};
 pub use self::fetch::{Fallback, PromptRequest, Selected, Unselected};
+#[cfg(feature = "yaml")]
+pub use self::file::PromptFile;
 pub use self::list::{PromptFilter, PromptPage, PromptSummary};
 pub use self::selector::Selector;
 pub use self::template::{Template, Text};

@@ -25,6 +25,8 @@ mod misuse;
 mod neighbours;
 mod outcome;
 mod prices;
+#[cfg(feature = "yaml")]
+mod prompt_files;
 mod prompts;
 mod receiver;
 mod runtimes;

@@ -249,7 +249,7 @@ impl Langfuse {
     }
 
     /// Asks the server, and keeps what it says in memory: also that there is no such prompt any more.
-    async fn fetch(&self, key: &Key, budget: Budget) -> Result<Arc<Version>, Error> {
+    pub(super) async fn fetch(&self, key: &Key, budget: Budget) -> Result<Arc<Version>, Error> {
         let verb = format!("fetch the prompt {:?}", key.name);
         let request = Request::get(verb, &["v2", "prompts", &key.name]).within(budget);
         let request = match &key.selector.0 {

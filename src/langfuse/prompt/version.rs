@@ -7,6 +7,8 @@ use serde_json::{Map, Value};
 use crate::error::{Error, Kind};
 use crate::langfuse::client::answer::{text, texts};
 use crate::langfuse::prompt::chat::{Chat, ChatPart};
+#[cfg(feature = "yaml")]
+use crate::langfuse::prompt::template::sealed::Template as _;
 use crate::langfuse::prompt::template::{Template, Text};
 
 /// A version, or what stands in its place.
@@ -28,6 +30,39 @@ pub enum Body {
     Chat(Arc<Chat>),
 }
 
+impl Body {
+    /// A text, or a list of messages and placeholders.
+    pub(super) fn of(json: &Value) -> Option<Self> {
+        Some(match json {
+            Value::String(text) => Self::Text(Arc::new(Text(text.clone()))),
+            Value::Array(parts) => {
+                let parts = parts.iter().map(ChatPart::of);
+                Self::Chat(Arc::new(Chat(parts.collect::<Option<_>>()?)))
+            }
+            _ => return None,
+        })
+    }
+}
+
+#[cfg(feature = "yaml")]
+impl Body {
+    /// As the server is sent it.
+    pub(super) fn to_json(&self) -> Value {
+        match self {
+            Self::Text(text) => text.to_json(),
+            Self::Chat(chat) => chat.to_json(),
+        }
+    }
+
+    /// The names that it wants values for.
+    pub(super) fn names(&self) -> Vec<&str> {
+        match self {
+            Self::Text(text) => text.names(),
+            Self::Chat(chat) => chat.names(),
+        }
+    }
+}
+
 impl Version {
     /// The program's own, which the server has no version of.
     pub(super) fn fallback(name: &str, body: Body, config: Option<Value>) -> Self {
@@ -47,14 +82,7 @@ impl Version {
         Some(Self {
             name: text(&json, "name")?,
             version: json["version"].as_u64()?.try_into().ok()?,
-            body: match json["type"].as_str()? {
-                "text" => Body::Text(Arc::new(Text(text(&json, "prompt")?))),
-                "chat" => {
-                    let parts = json["prompt"].as_array()?.iter().map(ChatPart::of);
-                    Body::Chat(Arc::new(Chat(parts.collect::<Option<_>>()?)))
-                }
-                _ => return None,
-            },
+            body: Body::of(&json["prompt"])?,
             labels: texts(&json, "labels"),
             tags: texts(&json, "tags"),
             commit_message: text(&json, "commitMessage"),

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use crate::describe;
 use crate::error::Error;
 use crate::langfuse::client::answer::texts;
-use crate::langfuse::client::{Langfuse, Request};
+use crate::langfuse::client::{Budget, Langfuse, Request};
 use crate::langfuse::prompt::chat::{Chat, ChatPart};
 use crate::langfuse::prompt::template::{Template, Text, invalid};
 use crate::langfuse::prompt::version::Version;
@@ -109,9 +109,19 @@ impl Langfuse {
     /// and a placeholder of one name, …; the text says which. `latest` is not a label to be given
     /// ([`Error::is_invalid_value`]). When no answer came it may have been made ([`Error::is_ambiguous`]).
     pub async fn create_prompt<T: Template>(&self, prompt: NewPrompt<T>) -> Result<Prompt<T>, Error> {
+        self.create(prompt, Budget::new(self.timeout())).await
+    }
+
+    pub(super) async fn create<T: Template>(
+        &self,
+        prompt: NewPrompt<T>,
+        budget: Budget,
+    ) -> Result<Prompt<T>, Error> {
         check(&prompt.labels)?;
         let verb = format!("create the prompt {:?}", prompt.name);
-        let request = Request::change(Method::POST, verb, &["v2", "prompts"]).body(prompt.to_json());
+        let request = Request::change(Method::POST, verb, &["v2", "prompts"])
+            .body(prompt.to_json())
+            .within(budget);
         let version = self.call(request).await?.read(Version::read)?;
         self.forget_prompt(&prompt.name);
         Prompt::new(Arc::new(version), PromptSource::Server, None)
