@@ -1,4 +1,14 @@
 //! A Langfuse that answers with what a running v4.16.0 answered: each request must be one of the recorded exchanges.
+#![allow(
+    dead_code,
+    reason = "each of the binaries that include this file uses a part of it"
+)]
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on says so"
+)]
 
 use std::collections::HashMap;
 use std::fs;
