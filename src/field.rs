@@ -107,6 +107,11 @@ impl Role {
         Roles::TRACE.contain(self)
     }
 
+    /// Whether it is half of a link to a prompt's version.
+    pub(crate) fn is_prompt_link(self) -> bool {
+        Roles::PROMPT_LINK.contain(self)
+    }
+
     /// Whether it counts tokens or money.
     pub(crate) fn is_usage(self) -> bool {
         Roles::USAGE.contain(self)

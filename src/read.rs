@@ -8,16 +8,18 @@ mod messages;
 mod model;
 mod outcome;
 mod parts;
+mod prompt;
 mod usage;
 
 use std::borrow::Cow;
 
 pub(crate) use attributes::set_attribute;
+pub(crate) use prompt::said as prompt_said;
 
 use crate::debug_text;
 use crate::field::{Role, Roles, Trust};
 use crate::json_text;
-use crate::model::{Entry, Kind, Observation, PromptLink, Reading, Recorded, TextForm, Use, Value, ValueRef};
+use crate::model::{Entry, Kind, Observation, Reading, Recorded, TextForm, Use, Value, ValueRef};
 
 /// Reads one recorded span after the other.
 #[derive(Debug)]
@@ -55,7 +57,7 @@ impl Reader {
         content::read(&mut recorded, &mut reading, self.captures_arguments);
         outcome::read(&recorded, &mut reading, failed);
         usage::read(&recorded, &mut reading);
-        reading.prompt = prompt(&recorded, &mut reading);
+        reading.prompt = prompt::read(&recorded, &mut reading);
         Observation::new(recorded, reading)
     }
 
@@ -265,46 +267,6 @@ fn best_of(recorded: &Recorded, reading: &Reading, is: impl Fn(&Entry) -> bool) 
         .filter(|(_, (entry, used))| entry.head.owner == 0 && !used.hidden && is(entry))
         .max_by_key(|(index, (entry, _))| (entry.head.trust, *index))
         .map(|(index, _)| index)
-}
-
-/// The prompt that it says itself, else that of its scope.
-fn prompt(recorded: &Recorded, reading: &mut Reading) -> Option<PromptLink> {
-    let name = best(recorded, reading, &[Role::PromptName]);
-    let version = best(recorded, reading, &[Role::PromptVersion]);
-    let value = |index: Option<usize>| recorded.fields.value_at(index?);
-    let link = value(name)
-        .and_then(text)
-        .zip(value(version).and_then(ValueRef::as_count));
-    let link = link.and_then(|(name, version)| linkable(&name, version));
-    if link.is_none() {
-        // Half a link is none: the server stores a name without an id, or drops the row. Shown, not lost.
-        for index in [name, version].into_iter().flatten() {
-            if let Some(used) = reading.uses.get_mut(index) {
-                (used.counts, used.metadata) = (false, true);
-            }
-        }
-    }
-    if recorded.kind != Kind::Generation {
-        // What the program said of a scope is said of the generations in it.
-        let entries = recorded.fields.entries().iter().zip(&mut reading.uses);
-        let said = entries.filter(|(entry, _)| {
-            matches!(entry.head.role, Role::PromptName | Role::PromptVersion)
-                && entry.head.trust == Trust::Handle
-        });
-        said.for_each(|(_, used)| used.metadata = false);
-        return link;
-    }
-    let scopes = recorded.trace.prompt.as_ref();
-    link.or_else(|| scopes.and_then(|scopes| linkable(&scopes.name, scopes.version.into())))
-}
-
-/// The server's column of versions holds 16 bits, and 0 is no version.
-fn linkable(name: &str, version: u64) -> Option<PromptLink> {
-    let version = u16::try_from(version).ok().filter(|version| *version > 0)?;
-    Some(PromptLink {
-        name: name.to_owned(),
-        version: version.into(),
-    })
 }
 
 /// A value as text: read as Debug where it is, nothing where it is absent.

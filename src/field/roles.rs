@@ -27,6 +27,12 @@ impl Roles {
         Role::TraceMetadataObject,
     ]);
 
+    /// The halves of a link to a prompt's version.
+    pub(crate) const PROMPT_LINK: Self = Self::of(&[Role::PromptName, Role::PromptVersion]);
+
+    /// What holds for the observations below, too.
+    pub(crate) const HANDED_DOWN: Self = Self(Self::TRACE.0 | Self::PROMPT_LINK.0);
+
     pub(crate) const fn of(roles: &[Role]) -> Self {
         let (mut set, mut rest) = (0, roles);
         while let [role, others @ ..] = rest {

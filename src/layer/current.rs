@@ -180,11 +180,7 @@ impl ObservationHandle {
             return self;
         }
         let prompt = prompt.into();
-        self.write(|fields| describe::prompt(fields, &prompt));
-        let Some(link) = prompt.link.map(Arc::new) else {
-            return self;
-        };
-        self.with(|open| open.set_attribute(Role::PromptName, |attributes| attributes.prompt = Some(link)))
+        self.write(|fields| describe::prompt(fields, &prompt))
     }
 
     /// The first token has come, now. Only the first call counts.

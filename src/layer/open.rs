@@ -176,7 +176,7 @@ impl OpenObservation {
 
     /// At its birth: what the first values say about the trace.
     fn say_of_the_trace(&mut self) {
-        if !self.recorded.fields.roles().meet(Roles::TRACE) {
+        if !self.recorded.fields.roles().meet(Roles::HANDED_DOWN) {
             return;
         }
         let above = self.recorded.trace.clone();
@@ -222,7 +222,7 @@ impl OpenObservation {
 
     /// Reads what entries from `first` on say about the trace; answers whether they say anything.
     fn weigh_trace_fields(&mut self, first: usize) -> bool {
-        if !self.recorded.fields.roles().meet(Roles::TRACE) {
+        if !self.recorded.fields.roles().meet(Roles::HANDED_DOWN) {
             return false;
         }
         let recorded = &*self.recorded;
@@ -236,10 +236,16 @@ impl OpenObservation {
             &mut self.own,
             |at| arguments.push(first + at),
         );
+        let tells_prompt = entries.iter().any(|entry| entry.head.role.is_prompt_link());
         for at in arguments {
             self.recorded.fields.set_role(at, Role::None);
         }
-        found
+        let prompt = tells_prompt
+            .then(|| read::prompt_said(&self.recorded.fields))
+            .flatten();
+        let Some(prompt) = prompt else { return found };
+        Arc::make_mut(self.own.get_or_insert_default()).attributes.prompt = Some(Arc::new(prompt));
+        true
     }
 
     fn own_name(&self) -> Option<String> {

@@ -68,7 +68,7 @@ impl<'a> Survey<'a> {
 }
 
 /// What is weighed against what else is known.
-const WEIGHED: Roles = Roles::TRACE.with(Role::Name);
+const WEIGHED: Roles = Roles::HANDED_DOWN.with(Role::Name);
 
 impl Visit for Survey<'_> {
     fn record_bool(&mut self, field: &Field, _: bool) {

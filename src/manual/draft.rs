@@ -10,7 +10,7 @@ use crate::describe::with_scratch;
 use crate::field::{Role, Trust};
 use crate::id::{SpanId, TraceId};
 use crate::manual::trace::State;
-use crate::model::{Fields, Head, Key, Kind, Lanes, Level, Parents, Recorded, SharedAttributes};
+use crate::model::{Fields, Head, Key, Kind, Lanes, Level, Parents, PromptLink, Recorded, SharedAttributes};
 use crate::own_thread;
 
 /// One observation, while handles to it live.
@@ -19,6 +19,8 @@ pub(super) struct Work {
     pub(super) id: SpanId,
     parents: Parents,
     shown: Lanes,
+    /// The prompt of the generations here.
+    prompt: Mutex<Option<Arc<PromptLink>>>,
     /// None once it has ended.
     draft: Mutex<Option<Draft>>,
 }
@@ -37,6 +39,8 @@ pub(super) struct Beginning {
     pub(super) id: Option<SpanId>,
     pub(super) parents: Parents,
     pub(super) time: Option<UnixNanos>,
+    /// Of what it stands below.
+    pub(super) prompt: Option<Arc<PromptLink>>,
 }
 
 impl Work {
@@ -47,6 +51,7 @@ impl Work {
             id,
             parents,
             time,
+            prompt,
         } = beginning;
         // An exporter of the user's own that observes itself would never come to an end.
         let shown = if own_thread::is_ours() {
@@ -74,6 +79,7 @@ impl Work {
             id,
             parents,
             shown,
+            prompt: Mutex::new(prompt),
             draft: Mutex::new(Some(draft)),
         })
     }
@@ -86,6 +92,16 @@ impl Work {
                 self.with(|draft| draft.take_over(scratch));
             });
         }
+    }
+
+    /// The prompt that is said here, or else above it.
+    pub(super) fn prompt(&self) -> Option<Arc<PromptLink>> {
+        self.prompt.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// It is that of everything that begins below, too.
+    pub(super) fn set_prompt(&self, prompt: PromptLink) {
+        *self.prompt.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(prompt));
     }
 
     pub(super) fn set_kind(&self, kind: Kind) {
@@ -116,7 +132,7 @@ impl Work {
         // Usage said by hand is the observation's own, whatever is below.
         let mut recorded = draft.recorded;
         recorded.end = time.unwrap_or_else(|| trace.now()).max(recorded.start);
-        recorded.trace = trace.attributes();
+        recorded.trace = self.attributes();
         trace.ended();
         if self.is_shown() {
             trace.source.sink.finish(recorded);
@@ -163,7 +179,11 @@ impl ByHand for Work {
     }
 
     fn attributes(&self) -> SharedAttributes {
-        self.trace.attributes()
+        let mut attributes = self.trace.attributes();
+        if let Some(prompt) = self.prompt() {
+            attributes.make_mut().prompt = Some(prompt);
+        }
+        attributes
     }
 
     fn changes(&self) -> u64 {

@@ -121,10 +121,14 @@ impl Handle {
     }
 
     /// The prompt that this generation uses: `&prompt`, `prompt.with_config()`, which says its model and parameters, too, or
-    /// `("qa", 7)`. Langfuse links generations only, and a program's own fallback never.
+    /// `("qa", 7)`. On an observation of another type it is that of every generation that begins below it afterwards, if none
+    /// nearer is said. Langfuse links generations only, and a program's own fallback never.
     pub fn prompt(&self, prompt: impl Into<PromptUse>) -> &Self {
         let prompt = prompt.into();
         self.0.write(|fields| describe::prompt(fields, &prompt));
+        if let Some(link) = prompt.link {
+            self.0.set_prompt(link);
+        }
         self
     }
 

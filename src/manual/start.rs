@@ -31,6 +31,7 @@ impl StartTrace {
             id: None,
             parents: Parents::default(),
             time: None,
+            prompt: None,
         };
         Self {
             source,
@@ -108,6 +109,7 @@ impl Start {
             id: None,
             parents: above.parents(),
             time: None,
+            prompt: above.prompt(),
         };
         Self {
             trace: Arc::clone(&above.trace),

@@ -338,7 +338,9 @@ mod tests {
         let Failure::Doubtful(error) = judge(&OTelSdkError::InternalFailure("a\nb".repeat(200))) else {
             panic!("nobody knows what it means");
         };
-        assert!(error.to_string().starts_with("Operation failed: a ba b") && error.to_string().len() == 200);
+        let said = error.to_string();
+        assert!(said.starts_with("Operation failed: a ba b") && said.ends_with('…'));
+        assert_eq!(said.chars().count(), 201);
     }
 
     #[tokio::test]

@@ -14,6 +14,7 @@ use tracing_llm::{ChatPrompt, Error, Langfuse, Prompt, current};
 use crate::support::alone::alone;
 use crate::support::receiver::{Answer, Receiver};
 use crate::support::replay::{self, Replay};
+use crate::support::rows;
 
 /// Nothing here takes that long; what does has hung.
 const HANG: Duration = Duration::from_secs(60);
@@ -570,6 +571,67 @@ agent agent
 generation elsewhere
 generation own
 "
+    );
+}
+
+#[test]
+fn fields_and_observations_made_by_hand_are_scopes_too() {
+    let generation =
+        |name: &'static str| tracing::info_span!("call", otel.name = name, as_type = "generation");
+    let tree = links(|| {
+        tracing::info_span!(
+            "fields",
+            langfuse.observation.prompt.name = "qa",
+            langfuse.observation.prompt.version = 7
+        )
+        .in_scope(|| {
+            generation("below").in_scope(|| {});
+            current().prompt(("other", 3));
+            generation("later").in_scope(|| {});
+            tracing::info_span!("half", prompt.name = "half")
+                .in_scope(|| generation("under half").in_scope(|| {}));
+        });
+    });
+    assert_eq!(
+        tree,
+        "
+span fields
+  meta:   {\"langfuse.observation.prompt.name\":\"qa\",\"langfuse.observation.prompt.version\":7}
+  generation below
+    prompt: qa@7
+  generation later
+    prompt: other@3
+  span half
+    meta:   {\"prompt.name\":\"half\"}
+    generation under half
+      prompt: other@3
+"
+    );
+    let langfuse = Receiver::langfuse();
+    let keys = Langfuse::builder(Receiver::PUBLIC_KEY, Receiver::SECRET_KEY).base_url(langfuse.url());
+    let (_layer, llm) = tracing_llm::builder().langfuse(keys).build().unwrap();
+    let root = llm.trace("root").start();
+    let before = root.generation("before").start();
+    root.prompt(("qa", 7));
+    let step = root.span("step").start();
+    step.generation("below").start().end();
+    step.generation("nearer").start().prompt(("other", 3));
+    before.end();
+    step.end();
+    root.end();
+    llm.flush_blocking(HANG);
+    let rows = rows::of_requests(&langfuse.requests());
+    let link = |link: &(String, i64)| format!("@{} {}", link.0, link.1);
+    let links = rows.iter().map(|row| {
+        format!(
+            "{}{}",
+            row.name,
+            row.prompt.as_ref().map_or_else(String::new, link)
+        )
+    });
+    assert_eq!(
+        links.collect::<Vec<_>>(),
+        ["below@qa 7", "nearer@other 3", "before", "step", "root"]
     );
 }
 

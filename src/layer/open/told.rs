@@ -55,7 +55,7 @@ impl OpenObservation {
         }
         self.touch();
         let first = self.take_over(values);
-        if values.roles().meet(Roles::TRACE) && self.weigh_trace_fields(first) {
+        if values.roles().meet(Roles::HANDED_DOWN) && self.weigh_trace_fields(first) {
             self.trace.changed();
         }
         if self.names_the_trace && values.roles().meet(Roles::of(&[Role::Name])) {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::field::{Role, Trust};
+use crate::field::{Role, Roles, Trust};
 use crate::layer::trace::Above;
 use crate::model::{Callsite, Entry, Fields, Head, Key, SharedAttributes, TraceAttributes, ValueRef};
 use crate::read;
@@ -69,7 +69,11 @@ pub(crate) struct Said {
 impl Said {
     /// Whether these fields say the same below the same.
     pub(super) fn is_of(&self, above: &SharedAttributes, shown_above: bool, fields: &Fields) -> bool {
-        self.above.is(above) && self.shown_above == shown_above && self.own.is_of(fields)
+        // The link to a prompt is handed down, too, and is no word.
+        !fields.roles().meet(Roles::PROMPT_LINK)
+            && self.above.is(above)
+            && self.shown_above == shown_above
+            && self.own.is_of(fields)
     }
 }
 
