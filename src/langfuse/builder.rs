@@ -32,7 +32,7 @@ pub struct LangfuseBuilder {
     base_url: String,
     timeout: Duration,
     headers: Vec<(String, String)>,
-    environment: Option<String>,
+    pub(crate) environment: Option<String>,
     gzip: Option<bool>,
     sample_rate: Option<f64>,
     flush_at: Option<usize>,

@@ -367,6 +367,13 @@ fn the_time_to_live_is_a_calls_own_and_zero_asks_in_any_case() {
         (label.source(), version.source()),
         (PromptSource::Server, PromptSource::Server)
     );
+    // Without an answer what is in memory is used all the same; without the prompt it is not.
+    scene.has(1000);
+    assert_eq!(get(0), PromptSource::Stale);
+    scene.has(0);
+    let gone = scene.langfuse.prompt("qa").ttl(Duration::ZERO).fetch_blocking();
+    assert!(gone.is_err_and(|error| error.is_not_found()));
+    scene.has(1);
     // Clones share what they have.
     let clone = scene
         .langfuse

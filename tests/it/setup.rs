@@ -306,6 +306,22 @@ fn a_project_is_opened_once_and_another_one_beside_it() {
 }
 
 #[test]
+fn an_environment_of_one_project_is_checked_too() {
+    let lines = Lines::default();
+    let project = |environment: &str| Langfuse::builder("pk-lf-1", "sk-lf-1").environment(environment);
+    let (_layer, llm) = tracing_llm::builder()
+        .langfuse(project("eu"))
+        .langfuse(project("langfuse-eu").name("other"))
+        .on_diagnostic(lines.writer())
+        .build()
+        .unwrap();
+    let other = llm.langfuse_named("other").unwrap();
+    assert_eq!(other.environment(), Some("eu"));
+    let line = "the environment begins with langfuse or has over 40 characters: Langfuse shows its traces under a part of it";
+    assert_eq!(lines.all(), [line]);
+}
+
+#[test]
 fn a_builder_without_a_destination_says_so() {
     let lines = Lines::default();
     let (_layer, llm) = tracing_llm::builder()

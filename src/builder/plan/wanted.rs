@@ -55,11 +55,12 @@ pub(super) struct Wanted {
 
 impl Wanted {
     pub(super) fn by_hand(builder: &mut Builder) -> Result<Self, Error> {
-        let named = builder
-            .environment
-            .as_deref()
-            .filter(|_| !builder.langfuse.is_empty());
-        if let Some(lost) = named.and_then(Deployment::lost) {
+        // Each project's own, or the one for all.
+        let named = builder.langfuse.iter();
+        let named = named.filter_map(|one| one.environment.as_deref().or(builder.environment.as_deref()));
+        let mut lost: Vec<_> = named.filter_map(Deployment::lost).collect();
+        lost.dedup();
+        for lost in lost {
             builder.diagnostics.say(&format!("the environment {lost}"));
         }
         let langfuse = builder.langfuse.drain(..);

@@ -95,6 +95,11 @@ impl Cache {
         Found::Stale(version, refreshing)
     }
 
+    /// However old it is.
+    pub(super) fn any(&self, key: &Key) -> Option<Arc<Version>> {
+        self.lock().get(key).map(|entry| Arc::clone(&entry.version))
+    }
+
     pub(super) fn put(&self, key: Key, version: Arc<Version>) {
         let entry = Entry {
             version,

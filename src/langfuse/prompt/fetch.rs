@@ -98,7 +98,7 @@ impl<T: Template> PromptRequest<T, Unselected> {
 }
 
 impl<T: Template, S> PromptRequest<T, S> {
-    /// How old it may be to be fresh; zero asks the server in any case. 60 s when it is not set, or
+    /// How old it may be to be fresh; zero asks the server in any case, and takes what is in memory only if that fails. 60 s when it is not set, or
     /// `LANGFUSE_PROMPT_CACHE_DEFAULT_TTL_SECONDS`.
     pub fn ttl(mut self, ttl: Duration) -> Self {
         self.ttl = Some(ttl);
@@ -241,10 +241,14 @@ impl Langfuse {
                 }
                 Ok((version, PromptSource::Stale))
             }
-            Found::Nothing => {
-                let version = self.fetch(key, Budget::new(time)).await?;
-                Ok((version, PromptSource::Server))
-            }
+            Found::Nothing => match self.fetch(key, Budget::new(time)).await {
+                Ok(version) => Ok((version, PromptSource::Server)),
+                // An old one that was not asked for is better than none; one that is gone has been forgotten.
+                Err(error) => match self.prompts().any(key) {
+                    Some(version) => Ok((version, PromptSource::Stale)),
+                    None => Err(error),
+                },
+            },
         }
     }
 
