@@ -32,11 +32,13 @@ pub(crate) fn count(words: &[&str]) -> Result<f64> {
         .arg(env::current_exe()?)
         .args(words)
         .output()?;
+    let profile = fs::read_to_string(&out);
+    // There is none where valgrind itself failed.
+    let _ = fs::remove_file(&out);
     if !output.status.success() {
         return Err(format!("{words:?}: {}", String::from_utf8_lossy(&output.stderr)).into());
     }
-    let profile = fs::read_to_string(&out)?;
-    fs::remove_file(&out)?;
+    let profile = profile?;
     let sum = profile
         .lines()
         .find_map(|line| line.strip_prefix("summary: ").or(line.strip_prefix("totals: ")));
