@@ -74,7 +74,13 @@ where
 
 impl Delivery for SdkTracerProvider {
     fn flush(&self) -> Result<()> {
-        // Spans lost on a full queue are no error of it; the sink knows.
+        // Spans lost on a full queue are no error of it; the sink knows. It gives up after 5 s, too soon for what is compressed on
+        // a busy machine, while the processor goes on: so it is asked again, for two minutes.
+        for _ in 1..24 {
+            if self.force_flush().is_ok() {
+                return Ok(());
+            }
+        }
         Ok(self.force_flush()?)
     }
 }
