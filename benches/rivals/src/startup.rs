@@ -104,7 +104,7 @@ pub(crate) fn main(way: &str, port: u16) -> Result<()> {
                 "https://langfuse.example.com",
                 "https://otlp.example.com/v1/traces",
             );
-            let langfuse = tracing_llm::Langfuse::new(PUBLIC_KEY, SECRET_KEY).base_url(host);
+            let langfuse = tracing_llm::Langfuse::builder(PUBLIC_KEY, SECRET_KEY).base_url(host);
             let builder = tracing_llm::builder().langfuse(langfuse);
             guard = Some(builder.otlp_to(tracing_llm::Otlp::new(collector)).init()?);
         }

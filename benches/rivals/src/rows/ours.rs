@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tracing::Level;
-use tracing_llm::{Builder, Guard, Langfuse, Otlp};
+use tracing_llm::{Builder, Guard, Langfuse, LangfuseBuilder, Otlp};
 
 use super::{Delivery, Row};
 use crate::Result;
@@ -30,10 +30,10 @@ pub(super) fn builder(row: Row, port: u16) -> Builder {
 }
 
 /// Both at this port of this machine.
-pub(crate) fn destinations(port: u16) -> (Langfuse, Otlp) {
+pub(crate) fn destinations(port: u16) -> (LangfuseBuilder, Otlp) {
     let host = format!("http://127.0.0.1:{port}");
     let otlp = Otlp::new(format!("{host}{OTLP_PATH}"));
-    (Langfuse::new(PUBLIC_KEY, SECRET_KEY).base_url(host), otlp)
+    (Langfuse::builder(PUBLIC_KEY, SECRET_KEY).base_url(host), otlp)
 }
 
 /// Longer than any flush here takes.
