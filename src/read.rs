@@ -13,6 +13,8 @@ mod usage;
 
 use std::borrow::Cow;
 
+use smallvec::smallvec;
+
 pub(crate) use attributes::set_attribute;
 pub(crate) use prompt::said as prompt_said;
 
@@ -47,7 +49,7 @@ impl Reader {
 
     pub(crate) fn read(&mut self, mut recorded: Box<Recorded>) -> Observation {
         let mut reading = Reading {
-            uses: vec![Use::default(); recorded.fields.entries().len()],
+            uses: smallvec![Use::default(); recorded.fields.entries().len()],
             ..Reading::default()
         };
         let failed = self.read_texts(&mut recorded, &mut reading);

@@ -8,6 +8,8 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use smallvec::SmallVec;
+
 pub(crate) use masked::Masked;
 
 use crate::clock::UnixNanos;
@@ -51,7 +53,7 @@ pub(crate) struct Reading {
     /// `otel.status_code = "OK"`.
     pub(crate) status_ok: bool,
     /// One for each entry of the recorded fields.
-    pub(crate) uses: Vec<Use>,
+    pub(crate) uses: SmallVec<[Use; 16]>,
 }
 
 /// Where an input or an output stands.
@@ -351,6 +353,19 @@ impl Observation {
 }
 
 impl Recorded {
+    /// The name of an entry of the span's own within its role; the program's text has it already, unless it came at run
+    /// time.
+    pub(crate) fn short_name(&self, entry: &Entry) -> Cow<'static, str> {
+        match &entry.head.key {
+            Key::Known(name) => Cow::Borrowed(name),
+            Key::Given(range) => Cow::Owned(self.fields.text(*range).to_owned()),
+            Key::Declared(index) => {
+                let field = self.callsite.field(usize::from(*index));
+                Cow::Borrowed(field.map_or("", |field| field.meaning.short))
+            }
+        }
+    }
+
     /// The name of an entry's key, and its name within its role.
     pub(crate) fn names<'a>(&'a self, entry: &'a Entry) -> (&'a str, &'a str) {
         match &entry.head.key {

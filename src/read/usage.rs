@@ -88,7 +88,7 @@ fn usage(recorded: &Recorded, reading: &Reading, trust: Trust) -> Usage {
         match entry.head.role {
             Role::Usage => {
                 if let Some(tokens) = value.as_count() {
-                    usage.set(recorded.names(entry).1.to_owned().into(), tokens);
+                    usage.set(recorded.short_name(entry), tokens);
                 }
             }
             Role::UsageDetails if entry.head.trust == trust => {
@@ -142,11 +142,12 @@ fn cost(recorded: &Recorded, reading: &Reading, trust: Trust) -> Cost {
         match entry.head.role {
             Role::Cost => {
                 let part = match recorded.names(entry).1 {
-                    part @ ("input" | "output") => part,
+                    "input" => "input",
+                    "output" => "output",
                     _ => "total",
                 };
                 if let Some(dollars) = value.as_number() {
-                    cost.set(part.to_owned().into(), dollars);
+                    cost.set(part.into(), dollars);
                 }
             }
             Role::CostDetails => {

@@ -26,7 +26,7 @@ impl Spares {
         Self {
             kept: Mutex::default(),
             largest: BUFFER_KEPT.min(queue_bytes / 16),
-            most: SPARES_KEPT.min(queue_bytes / 8),
+            most: SPARES_KEPT.min(queue_bytes / 4),
         }
     }
 
@@ -60,5 +60,5 @@ impl Spares {
 /// The largest that is used again: 64 KiB, some 20 usual generations.
 pub(super) const BUFFER_KEPT: usize = 64 * 1024;
 
-/// What is kept to be used again holds this at most: 4 MiB, a thousand usual generations.
-const SPARES_KEPT: usize = 4 * 1024 * 1024;
+/// What is kept to be used again holds this at most: 8 MiB, two thousand usual generations.
+const SPARES_KEPT: usize = 8 * 1024 * 1024;
