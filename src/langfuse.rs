@@ -12,6 +12,7 @@ pub(crate) mod exporter;
 mod json;
 pub(crate) mod parameters;
 mod prompt;
+mod score;
 pub(crate) mod settings;
 
 pub use builder::LangfuseBuilder;
@@ -23,3 +24,4 @@ pub use prompt::{
     Chat, ChatMessage, ChatPart, ChatPrompt, Fallback, NewPrompt, Prompt, PromptFilter, PromptPage,
     PromptRequest, PromptSource, PromptSummary, PromptUse, Selected, Selector, Template, Text, Unselected,
 };
+pub use score::{NewScoreConfig, Scored};

@@ -48,7 +48,7 @@ pub use id::{ParseIdError, SpanId, TraceId};
 pub use langfuse::{ChatPrompt, Langfuse, LangfuseBuilder, Prompt};
 pub use layer::{LlmLayer, ObservationHandle, Observe, Observed, SpanExt, TraceHandle, current};
 pub use ledger::{Account, Ledger};
-pub use model::{Cost, Kind, Level, Observation, Usage, Value};
+pub use model::{Cost, Kind, Level, Observation, Score, ScoreConfig, ScoreKind, ScoreValue, Usage, Value};
 pub use pipeline::{FlushReport, Guard, LaneReport, Pipeline};
 pub use process::{Price, PriceTable};
 #[cfg(feature = "signal")]

@@ -8,6 +8,7 @@ mod observation;
 mod prompt;
 mod recorded;
 mod resource;
+mod score;
 mod trace;
 mod tree;
 mod usage;
@@ -25,6 +26,8 @@ pub(crate) use prompt::PromptLink;
 pub use prompt::PromptUse;
 pub(crate) use recorded::{EventHead, EventKind, Link, Recorded};
 pub(crate) use resource::Resource;
+pub(crate) use score::{Ready, Subject};
+pub use score::{Score, ScoreConfig, ScoreKind, ScoreValue};
 pub(crate) use trace::{SharedAttributes, TEXT_LIMIT, TraceAttributes};
 #[cfg(test)]
 pub(crate) use tree::hand;

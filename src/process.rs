@@ -4,12 +4,13 @@
 mod mask;
 mod price;
 
+use std::mem;
 use std::num::NonZeroUsize;
 
 pub(crate) use price::Prices;
 pub use price::{Price, PriceTable};
 
-use crate::model::{Masked, Observation};
+use crate::model::{Masked, Observation, Score, ScoreValue};
 
 /// What the processing of observations found.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -27,7 +28,7 @@ impl Findings {
     }
 }
 
-/// Takes credentials out of observations, and counts them.
+/// Takes credentials out of observations and scores, and counts them.
 #[derive(Debug, Default)]
 pub(crate) struct Masker {
     scratch: Vec<u8>,
@@ -53,5 +54,33 @@ impl Masker {
             }
         });
         count
+    }
+    /// Masks what is free text in a score; answers how many texts were taken out.
+    pub(crate) fn mask_score(&mut self, score: &mut Score) -> usize {
+        let comment = score
+            .comment
+            .as_mut()
+            .map_or(0, |comment| self.mask_text(comment));
+        let value = match &mut score.value {
+            ScoreValue::Text(text) | ScoreValue::Correction(text) => self.mask_text(text),
+            _ => 0,
+        };
+        if score.metadata.is_empty() {
+            return comment + value;
+        }
+        let mut metadata = serde_json::Value::Object(mem::take(&mut score.metadata)).to_string();
+        let metadata_count = self.mask_text(&mut metadata);
+        // JSON stays JSON: should it not, nothing of it is shown.
+        score.metadata = serde_json::from_str(&metadata).unwrap_or_default();
+        comment + value + metadata_count
+    }
+
+    fn mask_text(&mut self, text: &mut String) -> usize {
+        self.scratch.clear();
+        let Some(taken) = mask::redact(text, &mut self.scratch) else {
+            return 0;
+        };
+        *text = String::from_utf8(self.scratch.clone()).unwrap_or_default();
+        taken.get()
     }
 }

@@ -23,12 +23,15 @@ use crate::langfuse::builder::LangfuseBuilder;
 use crate::langfuse::check::Project;
 use crate::langfuse::environment::normalise;
 use crate::langfuse::prompt::Cache;
+use crate::langfuse::score::ScoreWays;
 use crate::langfuse::settings::LangfuseSettings;
 use crate::pipeline::Pipeline;
 use crate::sample::SampleRate;
 
+pub(super) use self::answer::text;
 pub(super) use self::budget::Budget;
 pub(super) use self::call::Request;
+pub(super) use self::outcome::first_issue;
 use self::own::OwnThread;
 
 /// The client of a Langfuse project. Clones are handles to the same, and cheap.
@@ -74,6 +77,7 @@ struct Shared {
     /// Asked once.
     project: OnceLock<Project>,
     prompts: Arc<Cache>,
+    score_ways: ScoreWays,
 }
 
 impl Langfuse {
@@ -129,6 +133,7 @@ impl Langfuse {
                 own: OwnThread::default(),
                 project: OnceLock::new(),
                 prompts: Arc::new(Cache::new(clock, settings.prompt_ttl)),
+                score_ways: ScoreWays::default(),
             }),
             pipeline: None,
         })
@@ -152,6 +157,16 @@ impl Langfuse {
     /// The project, once it is known.
     pub(super) fn known_project(&self) -> &OnceLock<Project> {
         &self.shared.project
+    }
+
+    /// Which ways there are for scores.
+    pub(super) fn score_ways(&self) -> &ScoreWays {
+        &self.shared.score_ways
+    }
+
+    /// One line of what the server said, without our secrets.
+    pub(super) fn excerpt(&self, said: &str) -> Option<String> {
+        self.shared.secrets.excerpt(said)
     }
 }
 

@@ -31,6 +31,7 @@ mod prompts;
 mod receiver;
 mod runtimes;
 mod sampling;
+mod scores;
 #[cfg(feature = "opentelemetry")]
 mod sdk_exporter;
 mod setup;

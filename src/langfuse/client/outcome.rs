@@ -96,16 +96,25 @@ fn not_json(job: &Job, status: StatusCode) -> String {
 /// What is wrong with the first part of a request that the server's schema does not take: it tells that apart from its
 /// message, which is the same for all.
 fn issue(json: &Value) -> Option<String> {
-    /// One of a union has the issues of each of its kinds.
-    fn first(issues: &Value) -> Option<(String, &str)> {
-        let issue = issues.get(0)?;
-        if let Some(found) = issue.get("errors").and_then(|kinds| first(kinds.get(0)?)) {
-            return Some(found);
+    let issue = first_issue(&json["error"])?;
+    Some(format!("{}: {issue}", json["message"].as_str()?))
+}
+
+/// Where the first of these issues is, and what it is.
+pub(in crate::langfuse) fn first_issue(issues: &Value) -> Option<String> {
+    let (mut path, mut issue) = (Vec::new(), issues.get(0)?);
+    loop {
+        let here = issue["path"].as_array()?.iter();
+        path.extend(here.map(|part| part.as_str().map_or_else(|| part.to_string(), str::to_owned)));
+        // One of a union has the issues of each of its kinds, with where they are in it.
+        match issue["errors"].get(0).and_then(|kind| kind.get(0)) {
+            Some(inner) => issue = inner,
+            None => break,
         }
-        let path = issue["path"].as_array()?.iter();
-        let path = path.map(|part| part.as_str().map_or_else(|| part.to_string(), str::to_owned));
-        Some((path.collect::<Vec<_>>().join("."), issue["message"].as_str()?))
     }
-    let (path, message) = first(&json["error"])?;
-    Some(format!("{}: {path}: {message}", json["message"].as_str()?))
+    let message = issue["message"].as_str()?;
+    Some(match path.join(".") {
+        path if path.is_empty() => message.to_owned(),
+        path => format!("{path}: {message}"),
+    })
 }

@@ -51,7 +51,7 @@ impl Replay {
                 .lock()
                 .unwrap()
                 .push(exchange["name"].as_str().unwrap().to_owned());
-            answer(&exchange["response"])
+            answer_to(&asked, exchange)
         });
         Self { receiver, served }
     }
@@ -95,6 +95,17 @@ pub(crate) fn recorded(area: &str) -> Vec<Value> {
 pub(crate) fn answered(area: &str, name: &str) -> Answer {
     let found = recorded(area).into_iter().find(|it| it["name"] == name);
     answer(&found.unwrap_or_else(|| panic!("no recording {name:?}"))["response"])
+}
+
+/// The ids of the events of a batch are their sender's, and stand in the answer.
+fn answer_to(asked: &Asked, exchange: &Value) -> Answer {
+    let mut response = exchange["response"].to_string();
+    let events = |body: &Value| body["batch"].as_array().cloned().unwrap_or_default();
+    let ours = asked.body.as_ref().map(events).unwrap_or_default();
+    for (recorded, ours) in events(&exchange["request"]["body"]).iter().zip(&ours) {
+        response = response.replace(&recorded["id"].to_string(), &ours["id"].to_string());
+    }
+    answer(&serde_json::from_str(&response).unwrap())
 }
 
 fn answer(response: &Value) -> Answer {
@@ -158,7 +169,46 @@ impl Asked {
             && self.query == query
             && self.auth == recorded["auth"]
             && self.content_type.as_deref() == content_type
-            && self.body.as_ref().map(spelled_out) == recorded.get("body").map(spelled_out)
+            && same(
+                self.body.as_ref().map(spelled_out).as_ref(),
+                recorded.get("body").map(spelled_out).as_ref(),
+            )
+    }
+}
+
+/// Whether two bodies say the same: `1` is `1.0`, an id is sent where the recorder let the server make one, and an event has its
+/// sender's id and time; nobody reads the metadata of a batch.
+fn same(asked: Option<&Value>, recorded: Option<&Value>) -> bool {
+    let lets_make_an_id = recorded.is_some_and(|body| body.get("id").is_none());
+    let plain = |value: &Value| {
+        let mut value = value.clone();
+        for event in value
+            .get_mut("batch")
+            .and_then(Value::as_array_mut)
+            .into_iter()
+            .flatten()
+        {
+            event["id"] = Value::Null;
+            event["timestamp"] = Value::Null;
+        }
+        let of_batch = value.get("batch").is_some();
+        if let Some(body) = value.as_object_mut() {
+            body.retain(|name, _| !(name == "id" && lets_make_an_id || of_batch && name == "metadata"));
+        }
+        with_floats(value)
+    };
+    asked.map(plain) == recorded.map(plain)
+}
+
+fn with_floats(value: Value) -> Value {
+    match value {
+        Value::Number(number) => number.as_f64().into(),
+        Value::Array(list) => list.into_iter().map(with_floats).collect(),
+        Value::Object(map) => map
+            .into_iter()
+            .map(|(key, value)| (key, with_floats(value)))
+            .collect(),
+        other => other,
     }
 }
 
