@@ -6,10 +6,11 @@ use std::borrow::Cow;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) use self::view::View;
-use crate::model::{Lane, Observation, Shared};
+use crate::model::{Lane, Observation, Ready, Shared};
 
 /// The future that an export is.
 pub type ExportFuture<'a> = Pin<Box<dyn Future<Output = Result<Exported, ExportError>> + Send + 'a>>;
@@ -25,6 +26,12 @@ pub trait Exporter: Send + 'static {
 
     /// Sends a batch, once. The batch is never empty.
     fn export<'a>(&'a mut self, batch: &'a Batch) -> ExportFuture<'a>;
+}
+
+/// A destination for scores, which is served as one for observations is.
+pub(crate) trait ScoreExporter: Send + 'static {
+    /// Sends scores, once. There is always one at least.
+    fn export<'a>(&'a mut self, scores: &'a [Arc<Ready>]) -> ExportFuture<'a>;
 }
 
 /// Which spans a destination is shown.

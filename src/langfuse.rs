@@ -12,7 +12,7 @@ pub(crate) mod exporter;
 mod json;
 pub(crate) mod parameters;
 mod prompt;
-mod score;
+pub(crate) mod score;
 pub(crate) mod settings;
 
 pub use builder::LangfuseBuilder;

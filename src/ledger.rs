@@ -17,12 +17,14 @@ use std::sync::Arc;
 #[non_exhaustive]
 pub struct Ledger {
     pub(crate) accounts: Vec<Account>,
+    pub(crate) scores: Vec<Account>,
     pub(crate) open: u64,
     pub(crate) redacted: u64,
     pub(crate) unpriced: u64,
     pub(crate) unknown_types: u64,
     pub(crate) late: u64,
     pub(crate) sampled_out: u64,
+    pub(crate) unsent_scores: u64,
 }
 
 impl Ledger {
@@ -30,6 +32,19 @@ impl Ledger {
     #[must_use]
     pub fn lanes(&self) -> &[Account] {
         &self.accounts
+    }
+
+    /// What became of the scores that were queued, one account for each Langfuse project (`langfuse scores`). Its numbers count
+    /// scores, and the same equation holds.
+    #[must_use]
+    pub fn scores(&self) -> &[Account] {
+        &self.scores
+    }
+
+    /// How many queued scores were offered to no project: no traces go to Langfuse, or a sample rate keeps the score's from it.
+    #[must_use]
+    pub fn unsent_scores(&self) -> u64 {
+        self.unsent_scores
     }
 
     /// The account of the destination with this name.
@@ -80,7 +95,8 @@ impl Ledger {
 
 impl fmt::Display for Ledger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for account in &self.accounts {
+        let scores = self.scores.iter().filter(|account| account.offered > 0);
+        for account in self.accounts.iter().chain(scores) {
             writeln!(f, "{account}")?;
         }
         write!(f, "{} open", self.open)?;
@@ -98,6 +114,9 @@ impl fmt::Display for Ledger {
         }
         if self.sampled_out > 0 {
             write!(f, ", {} of the traces sampled out", self.sampled_out)?;
+        }
+        if self.unsent_scores > 0 {
+            write!(f, ", {} scores for nobody", self.unsent_scores)?;
         }
         Ok(())
     }
@@ -356,17 +375,19 @@ mod tests {
         account.post(Posting::Exported(1));
         let ledger = Ledger {
             accounts: vec![account],
+            scores: vec![Account::new("langfuse scores")],
             open: 4,
             redacted: 1,
             unpriced: 3,
             unknown_types: 2,
             late: 5,
             sampled_out: 6,
+            unsent_scores: 7,
         };
         assert_eq!(
             ledger.to_string(),
             "otlp: 3 offered = 1 exported + 0 failed + 1 dropped + 1 queued, 2 sent again\n\
-             4 open, 1 redacted, 3 without a price, 2 of an unknown type, 5 said too late, 6 of the traces sampled out"
+             4 open, 1 redacted, 3 without a price, 2 of an unknown type, 5 said too late, 6 of the traces sampled out, 7 scores for nobody"
         );
         assert_eq!(ledger.lane("otlp").map(Account::dropped_full), Some(1));
         assert!(ledger.lane("langfuse").is_none());

@@ -3,7 +3,7 @@
 //! The wire format is written by us, straight from the observation: no tree of messages stands between. The same
 //! encoder serves Langfuse, which speaks OTLP in a dialect of its own.
 
-mod answer;
+pub(crate) mod answer;
 mod attributes;
 pub(crate) mod encode;
 pub(crate) mod exporter;

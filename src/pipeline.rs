@@ -8,6 +8,7 @@ mod beside;
 mod complaints;
 mod lane;
 mod message;
+mod parcel;
 mod posts;
 mod queue;
 mod report;
@@ -26,10 +27,10 @@ use tokio::sync::oneshot;
 use crate::clock::Clock;
 use crate::diag::Diagnostics;
 use crate::error::{Error, Kind};
-use crate::export::{Exporter, Scope, View};
+use crate::export::{Exporter, Scope, ScoreExporter, View};
 use crate::id::Ids;
 use crate::ledger::{Account, Ledger};
-use crate::model::Lanes;
+use crate::model::{Lanes, Score};
 use crate::own_thread;
 use crate::process::Prices;
 use crate::sink::Source;
@@ -38,8 +39,9 @@ use self::backoff::Backoff;
 pub(crate) use self::batching::Batching;
 use self::beside::Beside;
 pub(crate) use self::beside::Companion;
-use self::lane::{Lane, Plan};
+use self::lane::{Lane, Noun, Plan};
 use self::message::{Flush, Message, Reply};
+use self::parcel::Sender;
 use self::posts::{Post, Posts};
 use self::queue::Bounds;
 pub(crate) use self::queue::Queue;
@@ -103,6 +105,8 @@ pub(crate) struct LaneSpec {
     pub(crate) timeout: Duration,
     /// What whoever opened it keeps beside it.
     pub(crate) companion: Option<Companion>,
+    /// What sends the scores that go there.
+    pub(crate) scores: Option<Box<dyn ScoreExporter>>,
 }
 
 /// Starts the worker with its lanes.
@@ -146,10 +150,19 @@ fn assemble(
         .iter()
         .map(|spec| (Account::new(spec.name.as_str()), spec.view.clone()))
         .collect();
-    let queue = Queue::new(bounds, accounts, outbox.clone(), diagnostics.clone());
+    let (mut posts, mut of_scores, mut score_lanes) = (Vec::new(), Vec::new(), Vec::new());
+    for (number, spec) in (0..).zip(lanes) {
+        let (post, scores) = spec.open(settings);
+        posts.push(post);
+        if let Some(scores) = scores {
+            score_lanes.push((number, Account::new(scores.lane.name())));
+            of_scores.push(scores);
+        }
+    }
+    posts.extend(of_scores);
+    let queue = Queue::new(bounds, accounts, score_lanes, outbox.clone(), diagnostics.clone());
     let queue = Arc::new(queue);
-    let posts = (0..).zip(lanes).map(|(number, spec)| spec.open(number, settings));
-    let posts = Posts::new(posts.collect(), queue.clone(), outbox, diagnostics.clone());
+    let posts = Posts::new(posts, queue.clone(), outbox, diagnostics.clone());
     let posts = posts.verbose(settings.verbose);
     let worker = Worker::new(queue.clone(), inbox, posts, settings, diagnostics);
     Ok((queue, worker))
@@ -196,6 +209,20 @@ impl Pipeline {
     #[must_use]
     pub fn ledger(&self) -> Ledger {
         self.queue.ledger()
+    }
+
+    /// Sends a score with the traces: at once it is only put into the queue, and what becomes of it stands in
+    /// [`Ledger::scores`]. It goes to every Langfuse project that its trace goes to, in batches, and is tried again as traces are.
+    ///
+    /// What is no score (no subject, a value that is not finite, …) is counted as rejected and said once.
+    /// [`Langfuse::score`](crate::Langfuse::score) waits for the server.
+    pub fn score(&self, score: Score) {
+        self.source.sink.score(score, &|_| None);
+    }
+
+    /// The same, to one destination.
+    pub(crate) fn score_to(&self, name: &str, score: Score) {
+        self.queue.score_to(name, score);
     }
 
     /// Where who observes puts what has ended, and the clock and the ids that all of them share.
@@ -323,6 +350,7 @@ impl LaneSpec {
             interval: Self::DEFAULT_INTERVAL,
             timeout: Self::DEFAULT_TIMEOUT,
             companion: None,
+            scores: None,
         }
     }
 
@@ -330,7 +358,8 @@ impl LaneSpec {
         Some((self.name.clone(), self.companion.clone()?))
     }
 
-    fn open(self, number: crate::model::Lane, settings: &Settings) -> Post {
+    /// The lane, and the one of its scores.
+    fn open(self, settings: &Settings) -> (Post, Option<Post>) {
         let plan = Plan {
             batch: self.batch,
             batch_bytes: self.batch_bytes,
@@ -342,13 +371,20 @@ impl LaneSpec {
             bytes: settings.queue_bytes,
             count: settings.queue_count,
         };
-        let seed = u64::from_ne_bytes(Ids::Random.span().to_bytes());
-        let backoff = Backoff::new(seed.into());
-        Post {
-            lane: Lane::new(number, &self.name, plan, backoff),
-            exporter: Some(self.exporter),
-            timeout: self.timeout,
-        }
+        let post = |noun, name: &str, plan, sender| {
+            let seed = u64::from_ne_bytes(Ids::Random.span().to_bytes());
+            Post {
+                lane: Lane::new(noun, name, plan, Backoff::new(seed.into())),
+                sender: Some(sender),
+                timeout: self.timeout,
+            }
+        };
+        let scores = self.scores.map(|exporter| {
+            let name = format!("{} scores", self.name);
+            post(Noun::SCORE, &name, plan.clone(), Sender::Scores(exporter))
+        });
+        let sender = Sender::Observations(self.exporter);
+        (post(Noun::OBSERVATION, &self.name, plan, sender), scores)
     }
 }
 

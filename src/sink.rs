@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::clock::Clock;
 use crate::id::{Ids, SpanId, TraceId};
-use crate::model::{Callsite, Lanes, Recorded};
+use crate::model::{Callsite, Lane, Lanes, Recorded, Score, Subject};
 
 /// Takes finished observations. Never blocks, never panics.
 pub(crate) trait Sink: Send + Sync + 'static {
@@ -36,6 +36,10 @@ pub(crate) trait Sink: Send + Sync + 'static {
 
     /// Takes back what no lane shows.
     fn give_back(&self, blank: Box<Recorded>);
+
+    /// Takes a score, or drops it and counts that. What it is of may differ between the lanes, where not all show the same; one
+    /// that says itself what it is of is not asked for.
+    fn score(&self, score: Score, of: &dyn Fn(Lane) -> Option<Subject>);
 
     /// Something was said of an observation, or of a trace, that had ended: counted, and without effect.
     fn late(&self);

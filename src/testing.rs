@@ -108,7 +108,7 @@ use crate::error::{Error, Kind};
 use crate::id::{Ids, SpanId, TraceId};
 use crate::layer::{LlmLayer, Settings};
 use crate::manual::StartTrace;
-use crate::model::{Callsite, Lane, Lanes, Observation, Recorded, Shared};
+use crate::model::{Callsite, Lane, Lanes, Observation, Recorded, Score, Shared, Subject};
 use crate::process::{Masker, PriceTable, Prices};
 use crate::read::Reader;
 use crate::sink::{Sink, Source};
@@ -384,6 +384,8 @@ impl Sink for Memory {
     }
 
     fn give_back(&self, _: Box<Recorded>) {}
+
+    fn score(&self, _: Score, _: &dyn Fn(Lane) -> Option<Subject>) {}
 
     fn late(&self) {}
 }

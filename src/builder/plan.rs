@@ -16,6 +16,7 @@ use crate::export::{Exporter, Scope};
 use crate::langfuse::client::Langfuse;
 use crate::langfuse::dialect::LangfuseDialect;
 use crate::langfuse::exporter::LangfuseExporter;
+use crate::langfuse::score::exporter::LangfuseScores;
 use crate::langfuse::settings::LangfuseSettings;
 use crate::model::{Resource, Value};
 use crate::otlp::exporter::OtlpExporter;
@@ -88,6 +89,7 @@ pub(super) fn lanes(mut builder: Builder, settings: &mut Settings) -> Result<Vec
             spec.batch_bytes = batch_bytes.unwrap_or(spec.batch_bytes);
             spec.interval = interval.unwrap_or(spec.interval);
             spec.view.sample(rate);
+            spec.scores = Some(Box::new(LangfuseScores::new(client.clone())));
             spec.companion = Some(Companion::new(client));
         })?;
     }

@@ -62,6 +62,8 @@ use self::own::OwnThread;
 pub struct Langfuse {
     shared: Arc<Shared>,
     pipeline: Option<Pipeline>,
+    /// The name of its destination, where it stands beside one.
+    lane: Option<Arc<str>>,
 }
 
 /// What the clones share.
@@ -136,6 +138,7 @@ impl Langfuse {
                 score_ways: ScoreWays::default(),
             }),
             pipeline: None,
+            lane: None,
         })
     }
 
@@ -164,9 +167,19 @@ impl Langfuse {
         &self.shared.score_ways
     }
 
+    /// What no text may repeat.
+    pub(super) fn secrets(&self) -> &Secrets {
+        &self.shared.secrets
+    }
+
     /// One line of what the server said, without our secrets.
     pub(super) fn excerpt(&self, said: &str) -> Option<String> {
         self.shared.secrets.excerpt(said)
+    }
+
+    /// The pipeline that it stands beside, and the name of its destination there.
+    pub(super) fn pipeline(&self) -> Option<(&Pipeline, &str)> {
+        self.pipeline.as_ref().zip(self.lane.as_deref())
     }
 }
 
@@ -198,6 +211,7 @@ impl Pipeline {
             let client = Langfuse {
                 shared: Arc::clone(&client.shared),
                 pipeline: Some(self.clone()),
+                lane: Some(name.into()),
             };
             (name, client)
         })

@@ -1,6 +1,7 @@
 //! Scores: one at once, or many together.
 
 mod configs;
+pub(crate) mod exporter;
 mod verdicts;
 mod wire;
 
@@ -105,6 +106,20 @@ impl Langfuse {
     /// The same.
     pub fn scores_blocking(&self, scores: impl IntoIterator<Item = Score>) -> Result<Vec<Scored>, Error> {
         self.wait(self.scores(scores))
+    }
+
+    /// Puts a score into the queue of the pipeline that this client is of, for this project: it is sent with the traces, in batches,
+    /// and tried again as they are; what becomes of it stands in [`Ledger::scores`](crate::Ledger::scores). For what must not wait.
+    ///
+    /// # Errors
+    ///
+    /// There is no queue ([`Error::is_system`]): the client was made without a [`Pipeline`](crate::Pipeline).
+    pub fn queue_score(&self, score: Score) -> Result<(), Error> {
+        let Some((pipeline, lane)) = self.pipeline() else {
+            return Err(Error::new(Kind::System, NO_QUEUE));
+        };
+        pipeline.score_to(lane, score);
+        Ok(())
     }
 
     /// Deletes a score, which the server does some time later; one that is not there is deleted, too.
@@ -224,6 +239,9 @@ impl ScoreWays {
         }
     }
 }
+
+const NO_QUEUE: &str =
+    "a score can be queued where there is a pipeline: the client is to be `Pipeline::langfuse()`";
 
 /// Whether the server is a Langfuse that does not have this way.
 fn is_gone(error: &Error) -> bool {

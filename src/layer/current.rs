@@ -11,7 +11,9 @@ use crate::field::Role;
 use crate::id::{SpanId, TraceId};
 use crate::layer::live::Live;
 use crate::layer::open::OpenObservation;
-use crate::model::{Cost, Fields, Head, Key, Kind, Level, PromptUse, TraceAttributes, Usage, ValueRef};
+use crate::model::{
+    Cost, Fields, Head, Key, Kind, Level, PromptUse, Score, Subject, TraceAttributes, Usage, ValueRef,
+};
 use crate::read;
 
 /// The nearest recorded observation around the caller, also from inside a span that the layer does not record.
@@ -102,6 +104,31 @@ impl At {
         self.dispatch.downcast_ref::<Registry>()?.span(&self.span)
     }
 
+    /// Gives a score to the pipeline, with nothing locked.
+    fn score(&self, score: Score, of_trace: bool) {
+        let found = self.span().and_then(|span| {
+            let extensions = span.extensions();
+            let open = Live::of(&extensions).filter(|open| open.id() == self.id)?;
+            Some((
+                Arc::clone(&open.trace.ground),
+                open.lanes(),
+                open.parents().clone(),
+            ))
+        });
+        let Some((ground, shown, parents)) = found else {
+            return;
+        };
+        let trace = self.trace_id;
+        ground.sink().score(score, &|lane| {
+            let here = shown.contains(lane).then_some(self.id);
+            let observation = here.or_else(|| parents.of(lane)).filter(|_| !of_trace);
+            Some(match observation {
+                Some(observation) => Subject::Observation(trace, observation),
+                None => Subject::Trace(trace),
+            })
+        });
+    }
+
     fn with(&self, act: impl FnOnce(&mut OpenObservation)) {
         let Some(span) = self.span() else { return };
         let mut extensions = span.extensions_mut();
@@ -181,6 +208,14 @@ impl ObservationHandle {
         }
         let prompt = prompt.into();
         self.write(|fields| describe::prompt(fields, &prompt))
+    }
+
+    /// A score of this observation, which is queued and sent with the traces: see [`Pipeline::score`](crate::Pipeline::score). A
+    /// Langfuse project that is not shown the observation gets it as one of the nearest around it that it is shown, or of the trace.
+    /// One that says itself what it is of keeps that.
+    pub fn score(&self, score: Score) -> &Self {
+        self.at.iter().for_each(|at| at.score(score.clone(), false));
+        self
     }
 
     /// The first token has come, now. Only the first call counts.
@@ -311,6 +346,12 @@ impl TraceHandle {
             })
         });
         set.unwrap_or(self)
+    }
+
+    /// A score of the whole trace, which is queued and sent with the traces: see [`Pipeline::score`](crate::Pipeline::score).
+    pub fn score(&self, score: Score) -> &Self {
+        self.top.iter().for_each(|top| top.score(score.clone(), true));
+        self
     }
 
     /// The name of the trace. Without it the trace has the name of its first topmost observation.

@@ -320,6 +320,11 @@ impl OpenObservation {
         }
     }
 
+    /// What it stands below, where it is not shown itself.
+    pub(crate) fn parents(&self) -> &Parents {
+        &self.recorded.parents
+    }
+
     pub(crate) fn lanes(&self) -> Lanes {
         self.callsite().shown.intersection(self.trace.lanes)
     }

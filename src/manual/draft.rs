@@ -10,7 +10,9 @@ use crate::describe::with_scratch;
 use crate::field::{Role, Trust};
 use crate::id::{SpanId, TraceId};
 use crate::manual::trace::State;
-use crate::model::{Fields, Head, Key, Kind, Lanes, Level, Parents, PromptLink, Recorded, SharedAttributes};
+use crate::model::{
+    Fields, Head, Key, Kind, Lanes, Level, Parents, PromptLink, Recorded, Score, SharedAttributes, Subject,
+};
 use crate::own_thread;
 
 /// One observation, while handles to it live.
@@ -111,6 +113,18 @@ impl Work {
     pub(super) fn first_token(&self, time: UnixNanos) {
         self.with(|draft| {
             draft.recorded.first_token.get_or_insert(time);
+        });
+    }
+
+    /// A score of it, where it is shown; else of what it stands below.
+    pub(super) fn score(&self, score: Score) {
+        let trace = self.trace.id;
+        self.trace.source.sink.score(score, &|lane| {
+            let here = self.shown.contains(lane).then_some(self.id);
+            Some(match here.or_else(|| self.parents.of(lane)) {
+                Some(observation) => Subject::Observation(trace, observation),
+                None => Subject::Trace(trace),
+            })
         });
     }
 

@@ -12,7 +12,7 @@ use crate::field::Role;
 use crate::id::{SpanId, TraceId};
 use crate::manual::draft::Work;
 use crate::manual::{Start, TraceHandle};
-use crate::model::{Cost, Head, Key, Kind, Level, PromptUse, Usage};
+use crate::model::{Cost, Head, Key, Kind, Level, PromptUse, Score, Usage};
 
 /// A handle to an observation made by hand, to describe it and to begin others below it.
 ///
@@ -129,6 +129,13 @@ impl Handle {
         if let Some(link) = prompt.link {
             self.0.set_prompt(link);
         }
+        self
+    }
+
+    /// A score of this observation, also when it has ended; it is queued and sent with the traces: see
+    /// [`Pipeline::score`](crate::Pipeline::score). One that says itself what it is of keeps that.
+    pub fn score(&self, score: Score) -> &Self {
+        self.0.score(score);
         self
     }
 

@@ -10,7 +10,7 @@ use crate::clock::UnixNanos;
 use crate::describe::trace_metadata;
 use crate::field::Role;
 use crate::id::TraceId;
-use crate::model::{Callsite, Lanes, SharedAttributes, TraceAttributes, ValueRef};
+use crate::model::{Callsite, Lanes, Score, SharedAttributes, Subject, TraceAttributes, ValueRef};
 use crate::read;
 use crate::sink::Source;
 
@@ -138,6 +138,16 @@ impl TraceHandle {
             self.set(|attributes| read::set_attribute(attributes, Role::TraceMetadata, key, value))
         });
         set.unwrap_or(self)
+    }
+
+    /// A score of the whole trace, also when it is over; it is queued and sent with the traces: see
+    /// [`Pipeline::score`](crate::Pipeline::score).
+    pub fn score(&self, score: Score) -> &Self {
+        self.0
+            .source
+            .sink
+            .score(score, &|_| Some(Subject::Trace(self.0.id)));
+        self
     }
 
     /// The name of the trace. Without it the trace has the name that its root began with.

@@ -190,6 +190,12 @@ impl Score {
         self
     }
 
+    /// The same of this, unless it is of something already.
+    pub(crate) fn or_on(mut self, subject: impl FnOnce() -> Option<Subject>) -> Self {
+        self.subject = self.subject.or_else(subject);
+        self
+    }
+
     fn on(mut self, subject: Subject) -> Self {
         self.subject = Some(subject);
         self

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tracing::instrument::WithSubscriber as _;
 use tracing::subscriber::NoSubscriber;
 
-use crate::export::{Batch, ExportError, Exported, Exporter};
+use crate::export::{ExportError, ExportFuture, Exported};
 use crate::pipeline::caught;
 
 /// What an attempt ended with.
@@ -26,9 +26,9 @@ pub(crate) enum Failure {
 ///
 /// What it does runs without a subscriber, poll by poll: set for the thread's life, one would swallow the end of every
 /// span that happens to end here.
-pub(crate) async fn attempt(exporter: &mut dyn Exporter, batch: &Batch, limit: Duration) -> Answer {
+pub(crate) async fn attempt<'a>(export: impl FnOnce() -> ExportFuture<'a>, limit: Duration) -> Answer {
     let exporting = async {
-        let Some(mut future) = caught(|| exporter.export(batch)) else {
+        let Some(mut future) = caught(export) else {
             return Err(Failure::Panicked);
         };
         let polls = poll_fn(|context| match caught(|| future.as_mut().poll(context)) {

@@ -2,25 +2,26 @@
 //! what happened and when, and says what to do.
 
 mod plan;
+mod weigh;
 
 use std::collections::VecDeque;
 use std::time::Instant;
 
-use crate::export::{Batch, ExportError, Exported, Verdict};
+use crate::export::{ExportError, Exported, Verdict};
 use crate::ledger::{Loss, Posting};
-use crate::model::{Lane as Number, Shared};
 use crate::pipeline::attempt::{Answer, Failure};
 use crate::pipeline::backoff::Backoff;
 
-pub(crate) use self::plan::Plan;
+pub(crate) use self::plan::{Noun, Plan};
+pub(crate) use self::weigh::Weigh;
 
 /// What happened.
 #[derive(Debug)]
-pub(crate) enum Event {
+pub(crate) enum Event<T> {
     /// Observations came. They are counted as queued here already.
-    Offered(Vec<Shared>),
+    Offered(Vec<T>),
     /// The batch on its way came back with its answer.
-    Answered(Batch, Answer),
+    Answered(Vec<T>, Answer),
     /// Time passed.
     Tick,
     /// Everything that is here is to go out without waiting for the interval.
@@ -31,15 +32,15 @@ pub(crate) enum Event {
 
 /// What to do.
 #[derive(Debug)]
-pub(crate) enum Effect {
+pub(crate) enum Effect<T> {
     /// Send this and come back with [`Event::Answered`]. Never a second one before that.
-    Send(Batch),
+    Send(Vec<T>),
     /// Enter this in the lane's account.
     Count(Posting),
     /// Tell the user.
     Say(String),
     /// The lane has no further need of these.
-    Done(Vec<Shared>),
+    Done(Vec<T>),
 }
 
 /// The state of one destination.
@@ -48,15 +49,15 @@ pub(crate) enum Effect {
 /// can be sent again is kept until it is taken, without a limit of attempts: memory is the limit (the newest are
 /// dropped), and the end of the process.
 #[derive(Debug)]
-pub(crate) struct Lane {
-    number: Number,
+pub(crate) struct Lane<T> {
     name: String,
+    noun: Noun,
     plan: Plan,
-    waiting: VecDeque<Shared>,
+    waiting: VecDeque<T>,
     waiting_bytes: usize,
     /// Portions that go out exactly as they are, before anything that waits; the next one is the last. All were sent
     /// before: a batch to be sent again is one, and so are the halves of a batch that was too large.
-    cut: Vec<Vec<Shared>>,
+    cut: Vec<Vec<T>>,
     /// How many observations are on their way; 0 is no batch.
     flying: usize,
     /// All that is kept, on its way too.
@@ -81,15 +82,15 @@ pub(crate) struct Lane {
     urgent: u64,
 }
 
-impl Lane {
+impl<T: Weigh> Lane<T> {
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
-    pub(crate) fn new(number: Number, name: &str, plan: Plan, backoff: Backoff) -> Self {
+    pub(crate) fn new(noun: Noun, name: &str, plan: Plan, backoff: Backoff) -> Self {
         Self {
-            number,
             name: name.to_owned(),
+            noun,
             plan: plan.sound(),
             waiting: VecDeque::new(),
             waiting_bytes: 0,
@@ -110,7 +111,7 @@ impl Lane {
     }
 
     /// Takes notice of what happened at `now` and adds what is to be done.
-    pub(crate) fn step(&mut self, now: Instant, event: Event, effects: &mut Vec<Effect>) {
+    pub(crate) fn step(&mut self, now: Instant, event: Event<T>, effects: &mut Vec<Effect<T>>) {
         match event {
             Event::Offered(observations) => self.offered(now, observations, effects),
             Event::Answered(batch, answer) => self.answered(now, batch, answer, effects),
@@ -144,7 +145,7 @@ impl Lane {
         self.rest_until.is_some_and(|until| until > deadline)
     }
 
-    fn offered(&mut self, now: Instant, observations: Vec<Shared>, effects: &mut Vec<Effect>) {
+    fn offered(&mut self, now: Instant, observations: Vec<T>, effects: &mut Vec<Effect<T>>) {
         let mut refused = Vec::new();
         for observation in observations {
             let weight = observation.weight();
@@ -163,24 +164,23 @@ impl Lane {
         self.refuse(refused, effects);
     }
 
-    fn refuse(&mut self, refused: Vec<Shared>, effects: &mut Vec<Effect>) {
+    fn refuse(&mut self, refused: Vec<T>, effects: &mut Vec<Effect<T>>) {
         if refused.is_empty() {
             return;
         }
         let loss = if self.stopped { Loss::Shutdown } else { Loss::Full };
         if !self.stopped && !self.full {
             self.full = true;
-            let (name, held) = (&self.name, self.held());
+            let (name, held, many) = (&self.name, self.held(), self.noun.many);
             effects.push(Effect::Say(format!(
-                "{name}: {held} observations wait to be sent and fill the queue; newer ones are dropped"
+                "{name}: {held} {many} wait to be sent and fill the queue; newer ones are dropped"
             )));
         }
         effects.push(Effect::Count(Posting::Lost(loss, refused.len())));
         effects.push(Effect::Done(refused));
     }
 
-    fn answered(&mut self, now: Instant, batch: Batch, answer: Answer, effects: &mut Vec<Effect>) {
-        let observations = batch.into_observations();
+    fn answered(&mut self, now: Instant, observations: Vec<T>, answer: Answer, effects: &mut Vec<Effect<T>>) {
         // After a stop nothing is on its way, and what comes back has been counted.
         if self.flying == 0 {
             return effects.push(Effect::Done(observations));
@@ -199,9 +199,9 @@ impl Lane {
     fn exported(
         &mut self,
         now: Instant,
-        observations: Vec<Shared>,
+        observations: Vec<T>,
         exported: &Exported,
-        effects: &mut Vec<Effect>,
+        effects: &mut Vec<Effect<T>>,
     ) {
         let rejected = exported.rejected.min(observations.len());
         effects.push(Effect::Count(Posting::Exported(observations.len() - rejected)));
@@ -210,7 +210,7 @@ impl Lane {
             let reason = exported.message.as_deref().unwrap_or("no reason given");
             self.fails(
                 now,
-                &format!("{rejected} observations were refused: {reason}"),
+                &format!("{rejected} {} were refused: {reason}", self.noun.many),
                 effects,
             );
         } else if let Some(since) = self.failing_since.take() {
@@ -225,9 +225,9 @@ impl Lane {
     fn failed(
         &mut self,
         now: Instant,
-        mut observations: Vec<Shared>,
+        mut observations: Vec<T>,
         error: &ExportError,
-        effects: &mut Vec<Effect>,
+        effects: &mut Vec<Effect<T>>,
     ) {
         let count = observations.len();
         if error.is_ambiguous() {
@@ -256,11 +256,11 @@ impl Lane {
                 self.cut.push(observations);
             }
             Verdict::Split => {
-                let why = format!("an observation is too large: {error}");
+                let why = format!("{} is too large: {error}", self.noun.one);
                 self.give_up(now, observations, Loss::TooLarge, &why, effects);
             }
             Verdict::Reject => {
-                let why = format!("{count} observations were refused: {error}");
+                let why = format!("{count} {} were refused: {error}", self.noun.many);
                 self.give_up(now, observations, Loss::Rejected, &why, effects);
             }
         }
@@ -269,10 +269,10 @@ impl Lane {
     fn give_up(
         &mut self,
         now: Instant,
-        observations: Vec<Shared>,
+        observations: Vec<T>,
         loss: Loss,
         why: &str,
-        effects: &mut Vec<Effect>,
+        effects: &mut Vec<Effect<T>>,
     ) {
         effects.push(Effect::Count(Posting::Lost(loss, observations.len())));
         self.fails(now, why, effects);
@@ -280,14 +280,14 @@ impl Lane {
     }
 
     /// Says why, once, until a batch is taken whole.
-    fn fails(&mut self, now: Instant, why: &str, effects: &mut Vec<Effect>) {
+    fn fails(&mut self, now: Instant, why: &str, effects: &mut Vec<Effect<T>>) {
         if self.failing_since.is_none() {
             self.failing_since = Some(now);
             effects.push(Effect::Say(format!("{}: {why}", self.name)));
         }
     }
 
-    fn settle(&mut self, observations: Vec<Shared>, effects: &mut Vec<Effect>) {
+    fn settle(&mut self, observations: Vec<T>, effects: &mut Vec<Effect<T>>) {
         self.backoff.reset();
         self.lost = 0;
         self.settled += observations.len() as u64;
@@ -299,7 +299,7 @@ impl Lane {
         effects.push(Effect::Done(observations));
     }
 
-    fn stop(&mut self, effects: &mut Vec<Effect>) {
+    fn stop(&mut self, effects: &mut Vec<Effect<T>>) {
         self.stopped = true;
         let lost = self.held();
         if lost > 0 {
@@ -313,7 +313,7 @@ impl Lane {
         effects.push(Effect::Done(rest));
     }
 
-    fn send(&mut self, now: Instant, effects: &mut Vec<Effect>) {
+    fn send(&mut self, now: Instant, effects: &mut Vec<Effect<T>>) {
         if self.flying > 0 || self.rest_until.is_some_and(|until| until > now) {
             return;
         }
@@ -327,7 +327,7 @@ impl Lane {
             None => return,
         };
         self.flying = portion.len();
-        effects.push(Effect::Send(Batch::new(self.number, portion)));
+        effects.push(Effect::Send(portion));
     }
 
     fn is_due(&self, now: Instant) -> bool {
@@ -337,7 +337,7 @@ impl Lane {
                 || self.due.is_none_or(|due| due <= now))
     }
 
-    fn cut_portion(&mut self, now: Instant) -> Vec<Shared> {
+    fn cut_portion(&mut self, now: Instant) -> Vec<T> {
         let (mut count, mut bytes) = (0, 0);
         for observation in self.waiting.iter().take(self.plan.batch) {
             let weight = observation.weight();
@@ -359,8 +359,8 @@ impl Lane {
     }
 }
 
-fn weight(observations: &[Shared]) -> usize {
-    observations.iter().map(|observation| observation.weight()).sum()
+fn weight<T: Weigh>(observations: &[T]) -> usize {
+    observations.iter().map(T::weight).sum()
 }
 
 /// So many times a batch is sent whole of which nobody says whether it arrived; after that in halves.

@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use crate::export::{Batch, Exporter};
 use crate::pipeline::attempt::Answer;
+use crate::pipeline::parcel::{Parcel, Sender};
 use crate::pipeline::report::FlushReport;
 
 /// What the worker is told.
@@ -34,7 +34,7 @@ pub(crate) type Reply = Box<dyn FnOnce(FlushReport) + Send>;
 /// An attempt that is over, on its way back to its lane.
 pub(crate) struct Returned {
     pub(crate) lane: usize,
-    pub(crate) exporter: Box<dyn Exporter>,
-    pub(crate) batch: Batch,
+    pub(crate) sender: Sender,
+    pub(crate) parcels: Vec<Parcel>,
     pub(crate) answer: Answer,
 }

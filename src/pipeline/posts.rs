@@ -8,20 +8,20 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::diag::Diagnostics;
-use crate::export::{Batch, Exporter};
-use crate::model::{Lane as Number, Shared};
-use crate::pipeline::attempt::{Failure, attempt};
+use crate::model::{Lane as Number, Ready, Shared};
+use crate::pipeline::attempt::Failure;
 use crate::pipeline::lane::{Effect, Event, Lane};
 use crate::pipeline::message::{Message, Returned};
+use crate::pipeline::parcel::{Parcel, Sender};
 use crate::pipeline::queue::Queue;
 use crate::pipeline::report::FlushReport;
 use crate::sink::Sink as _;
 
 /// A lane with what it sends through.
 pub(crate) struct Post {
-    pub(crate) lane: Lane,
+    pub(crate) lane: Lane<Parcel>,
     /// Away while a batch is on its way.
-    pub(crate) exporter: Option<Box<dyn Exporter>>,
+    pub(crate) sender: Option<Sender>,
     /// An attempt that takes longer is given up.
     pub(crate) timeout: Duration,
 }
@@ -29,9 +29,11 @@ pub(crate) struct Post {
 /// What each lane held when a flush reached it.
 pub(crate) type Marks = Vec<u64>;
 
-/// Every lane there is.
+/// Every lane there is: those of observations, then those of scores.
 pub(crate) struct Posts {
     posts: Vec<Post>,
+    /// How many of them are of observations.
+    of_observations: usize,
     queue: Arc<Queue>,
     /// The way back for attempts.
     outbox: UnboundedSender<Message>,
@@ -39,7 +41,7 @@ pub(crate) struct Posts {
     /// Every answer is said.
     verbose: bool,
     /// Empty between the steps.
-    effects: Vec<Effect>,
+    effects: Vec<Effect<Parcel>>,
 }
 
 impl Posts {
@@ -49,7 +51,9 @@ impl Posts {
         outbox: UnboundedSender<Message>,
         diagnostics: Diagnostics,
     ) -> Self {
+        let is_of_observations = |post: &&Post| matches!(post.sender, Some(Sender::Observations(_)));
         Self {
+            of_observations: posts.iter().filter(is_of_observations).count(),
             posts,
             queue,
             outbox,
@@ -65,10 +69,10 @@ impl Posts {
         self
     }
 
-    /// The number of each lane.
+    /// The number of each lane of observations.
     pub(crate) fn numbers(&self) -> impl Iterator<Item = Number> + use<> {
         let numbers: RangeFrom<Number> = 0..;
-        numbers.take(self.posts.len())
+        numbers.take(self.of_observations)
     }
 
     /// When the first of them wants to be told of the time.
@@ -88,21 +92,28 @@ impl Posts {
 
     /// Gives a lane what was read for it.
     pub(crate) fn offer(&mut self, lane: Number, now: Instant, observations: Vec<Shared>) {
-        self.step(lane.into(), now, Event::Offered(observations));
+        let observations = observations.into_iter().map(Parcel::Observation);
+        self.step(lane.into(), now, Event::Offered(observations.collect()));
+    }
+
+    /// Gives a lane of scores one.
+    pub(crate) fn offer_score(&mut self, lane: usize, now: Instant, score: Ready) {
+        let lane = self.of_observations + lane;
+        self.step(lane, now, Event::Offered(vec![Parcel::Score(Arc::new(score))]));
     }
 
     /// Takes an attempt back.
     pub(crate) fn welcome(&mut self, now: Instant, returned: Returned) {
         let Returned {
             lane,
-            exporter,
-            batch,
+            sender,
+            parcels,
             answer,
         } = returned;
         if let Some(post) = self.posts.get_mut(lane) {
-            post.exporter = Some(exporter);
+            post.sender = Some(sender);
             if self.verbose {
-                let (name, count) = (post.lane.name(), batch.len());
+                let (name, count) = (post.lane.name(), parcels.len());
                 self.diagnostics.say(&match &answer {
                     Ok(exported) => format!(
                         "{name}: took {} of {count}",
@@ -113,7 +124,7 @@ impl Posts {
                 });
             }
         }
-        self.step(lane, now, Event::Answered(batch, answer));
+        self.step(lane, now, Event::Answered(parcels, answer));
     }
 
     /// Has everything sent that the lanes hold, and answers how much that is.
@@ -128,9 +139,9 @@ impl Posts {
     }
 
     /// The exporters, to be closed; those that have a batch on its way are away.
-    pub(crate) fn take_exporters(&mut self) -> Vec<Box<dyn Exporter>> {
-        let exporters = self.posts.iter_mut().filter_map(|post| post.exporter.take());
-        exporters.collect()
+    pub(crate) fn take_exporters(&mut self) -> Vec<Sender> {
+        let senders = self.posts.iter_mut().filter_map(|post| post.sender.take());
+        senders.collect()
     }
 
     /// Whether every lane is done with what it held, or will do nothing more about it in time.
@@ -151,7 +162,7 @@ impl Posts {
         })
     }
 
-    fn step(&mut self, lane: usize, now: Instant, event: Event) {
+    fn step(&mut self, lane: usize, now: Instant, event: Event<Parcel>) {
         let Some(post) = self.posts.get_mut(lane) else {
             return;
         };
@@ -159,31 +170,32 @@ impl Posts {
         post.lane.step(now, event, &mut effects);
         for effect in effects.drain(..) {
             match effect {
-                Effect::Send(batch) => self.send(lane, batch),
+                Effect::Send(portion) => self.send(lane, portion),
                 Effect::Count(posting) => self.queue.post(lane, posting),
                 Effect::Say(line) => self.diagnostics.say(&line),
-                Effect::Done(observations) => self.recycle(observations),
+                Effect::Done(parcels) => self.recycle(parcels),
             }
         }
         self.effects = effects;
     }
 
     /// Starts an attempt as a task of its own, so that a destination that hangs holds up nobody.
-    fn send(&mut self, lane: usize, batch: Batch) {
+    fn send(&mut self, lane: usize, portion: Vec<Parcel>) {
         let Some(post) = self.posts.get_mut(lane) else {
             return;
         };
         // A lane has one batch on its way at a time, so the exporter is here.
-        let Some(mut exporter) = post.exporter.take() else {
+        let Some(mut sender) = post.sender.take() else {
             return;
         };
         let (timeout, outbox) = (post.timeout, self.outbox.clone());
         tokio::spawn(async move {
-            let answer = attempt(exporter.as_mut(), &batch, timeout).await;
+            let number = Number::try_from(lane).unwrap_or(Number::MAX);
+            let (parcels, answer) = sender.send(number, portion, timeout).await;
             let returned = Returned {
                 lane,
-                exporter,
-                batch,
+                sender,
+                parcels,
                 answer,
             };
             let _ = outbox.send(Message::Returned(returned));
@@ -191,8 +203,9 @@ impl Posts {
     }
 
     /// The last lane that lets go of an observation gives its buffer back.
-    fn recycle(&self, observations: Vec<Shared>) {
-        for observation in observations.into_iter().filter_map(Arc::into_inner) {
+    fn recycle(&self, parcels: Vec<Parcel>) {
+        let observations = parcels.into_iter().filter_map(Parcel::observation);
+        for observation in observations.filter_map(Arc::into_inner) {
             self.queue.give_back(observation.into_recorded());
         }
     }

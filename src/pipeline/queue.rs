@@ -1,5 +1,7 @@
 //! The queue between the application's threads and the worker: bounded by bytes, with the books of every lane.
 
+mod room;
+mod scores;
 mod showing;
 mod spares;
 
@@ -16,22 +18,17 @@ use crate::diag::Diagnostics;
 use crate::export::View;
 use crate::id::{SpanId, TraceId};
 use crate::ledger::{Account, Ledger, Loss, Posting};
-use crate::model::{Callsite, Lane as Number, Lanes, Recorded};
+use crate::model::{Callsite, Lane as Number, Lanes, Recorded, Score, Subject};
 use crate::pipeline::message::Message;
 use crate::process::Findings;
 use crate::sink::Sink;
 
+pub(crate) use self::room::Bounds;
+use self::room::{Call, Kept};
+use self::scores::Scores;
+pub(crate) use self::scores::Waiting;
 use self::showing::Showing;
 use self::spares::Spares;
-
-/// How much the queue keeps, what the worker has in hand among it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Bounds {
-    /// So many bytes.
-    pub(crate) bytes: usize,
-    /// So many observations.
-    pub(crate) count: Option<usize>,
-}
 
 /// Where the layer puts what has ended.
 pub(crate) struct Queue {
@@ -50,6 +47,7 @@ pub(crate) struct Queue {
     flushed: AtomicBool,
     spares: Spares,
     showing: Showing,
+    scores: Scores,
     worker: UnboundedSender<Message>,
     diagnostics: Diagnostics,
 }
@@ -57,9 +55,12 @@ pub(crate) struct Queue {
 /// What one lock holds, so that the books and what they count are never seen apart.
 struct State {
     waiting: VecDeque<Box<Recorded>>,
+    waiting_scores: Vec<Waiting>,
     /// What is kept here and in the worker's hand.
     kept: Kept,
     accounts: Vec<Account>,
+    /// Those of the lanes of scores.
+    score_accounts: Vec<Account>,
     /// How many texts were masked.
     redacted: u64,
     /// How many calls have tokens and no price.
@@ -70,33 +71,23 @@ struct State {
     closed: bool,
 }
 
-#[derive(Clone, Copy, Default)]
-struct Kept {
-    bytes: usize,
-    count: usize,
-}
-
-/// What the worker must be told of a new observation.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Call {
-    None,
-    Work,
-    Hurry,
-}
-
 impl Queue {
     /// A queue with a lane for each account.
     pub(crate) fn new(
         bounds: Bounds,
         lanes: impl IntoIterator<Item = (Account, View)>,
+        score_lanes: impl IntoIterator<Item = (Number, Account)>,
         worker: UnboundedSender<Message>,
         diagnostics: Diagnostics,
     ) -> Self {
         let (accounts, views) = lanes.into_iter().unzip();
+        let (beside, score_accounts) = score_lanes.into_iter().unzip();
         let state = State {
             waiting: VecDeque::new(),
+            waiting_scores: Vec::new(),
             kept: Kept::default(),
             accounts,
+            score_accounts,
             redacted: 0,
             unpriced: 0,
             unknown_types: 0,
@@ -115,6 +106,7 @@ impl Queue {
             flushed: AtomicBool::new(false),
             spares: Spares::new(bounds.bytes),
             showing: Showing::new(views),
+            scores: Scores::new(beside),
             worker,
             diagnostics,
         }
@@ -126,6 +118,8 @@ impl Queue {
         let state = self.lock();
         Ledger {
             accounts: state.accounts.clone(),
+            scores: state.score_accounts.clone(),
+            unsent_scores: self.scores.unsent(),
             open: u64::try_from(open).unwrap_or(0),
             redacted: state.redacted,
             unpriced: state.unpriced,
@@ -183,9 +177,11 @@ impl Queue {
         state.unpriced += findings.unpriced as u64;
     }
 
-    /// Enters a posting in the account of one lane.
+    /// Enters a posting in the account of one lane; those of scores come after those of observations.
     pub(crate) fn post(&self, lane: usize, posting: Posting) {
-        if let Some(account) = self.lock().accounts.get_mut(lane) {
+        let state = &mut *self.lock();
+        let mut accounts = state.accounts.iter_mut().chain(&mut state.score_accounts);
+        if let Some(account) = accounts.nth(lane) {
             account.post(posting);
         }
     }
@@ -193,6 +189,14 @@ impl Queue {
     /// Enters a posting in the account of each of these lanes.
     pub(crate) fn post_all(&self, lanes: Lanes, posting: Posting) {
         self.lock().post_all(lanes, posting);
+    }
+
+    fn ring(&self, call: Call) {
+        match call {
+            Call::None => {}
+            Call::Work => self.tell(Message::Work),
+            Call::Hurry => self.tell(Message::Hurry),
+        }
     }
 
     fn has_seen(&self) -> bool {
@@ -284,11 +288,7 @@ impl Sink for Queue {
         };
         state.waiting.push_back(observation);
         drop(state);
-        match call {
-            Call::None => {}
-            Call::Work => self.tell(Message::Work),
-            Call::Hurry => self.tell(Message::Hurry),
-        }
+        self.ring(call);
     }
 
     fn blank(&self, callsite: &Arc<Callsite>, trace: TraceId, id: SpanId) -> Box<Recorded> {
@@ -306,6 +306,10 @@ impl Sink for Queue {
         self.spares.take_back(blank);
     }
 
+    fn score(&self, score: Score, of: &dyn Fn(Number) -> Option<Subject>) {
+        self.take_score(score, |_| true, of);
+    }
+
     fn late(&self) {
         self.late.fetch_add(1, Ordering::Relaxed);
     }
@@ -320,31 +324,31 @@ impl fmt::Debug for Queue {
 impl State {
     /// Makes room for one more and enters it, or enters that there is none.
     fn admit(&mut self, shown: Lanes, weight: usize, bounds: Bounds) -> Option<Call> {
-        let kept = self.kept.with(weight);
-        let refused = if self.closed {
-            Some(Loss::Shutdown)
-        } else if kept.exceeds(bounds) {
-            // The worker says of the others that they came too fast.
-            self.refused += usize::from(weight <= bounds.bytes);
-            Some(Loss::Full)
-        } else {
-            None
-        };
-        if let Some(loss) = refused {
-            self.post_all(shown, Posting::Refused(loss));
-            return None;
-        }
-        self.post_all(shown, Posting::Offered);
-        let was = mem::replace(&mut self.kept, kept);
         let is_first = self.waiting.is_empty();
-        // Once a batch, not once a span: a wake-up can be a system call.
-        Some(if kept.presses(bounds) && (is_first || !was.presses(bounds)) {
-            Call::Hurry
-        } else if is_first {
-            Call::Work
-        } else {
-            Call::None
-        })
+        match self.room_for(weight, bounds) {
+            Ok(was) => {
+                self.post_all(shown, Posting::Offered);
+                Some(self.kept.call(is_first, was, bounds))
+            }
+            Err(loss) => {
+                // The worker says of the others that they came too fast.
+                self.refused += usize::from(loss == Loss::Full && weight <= bounds.bytes);
+                self.post_all(shown, Posting::Refused(loss));
+                None
+            }
+        }
+    }
+
+    /// Makes room for so much more, and answers how much was kept before.
+    fn room_for(&mut self, weight: usize, bounds: Bounds) -> Result<Kept, Loss> {
+        let kept = self.kept.with(weight);
+        if self.closed {
+            return Err(Loss::Shutdown);
+        }
+        if kept.exceeds(bounds) {
+            return Err(Loss::Full);
+        }
+        Ok(mem::replace(&mut self.kept, kept))
     }
 
     fn post_all(&mut self, lanes: Lanes, posting: Posting) {
@@ -354,24 +358,6 @@ impl State {
                 account.post(posting);
             }
         }
-    }
-}
-
-impl Kept {
-    fn with(self, weight: usize) -> Self {
-        Self {
-            bytes: self.bytes.saturating_add(weight),
-            count: self.count.saturating_add(1),
-        }
-    }
-
-    fn exceeds(self, bounds: Bounds) -> bool {
-        self.bytes > bounds.bytes || bounds.count.is_some_and(|count| self.count > count)
-    }
-
-    /// Whether so much is kept that the worker should not wait for more.
-    fn presses(self, bounds: Bounds) -> bool {
-        self.bytes > bounds.bytes / 4 || bounds.count.is_some_and(|count| self.count > count / 2)
     }
 }
 
@@ -401,7 +387,9 @@ mod tests {
             (Account::new("otlp"), Scope::Everything.into()),
             (Account::new("langfuse"), Scope::Observations.into()),
         ];
-        (Queue::new(bounds, lanes, sender, diagnostics), receiver, lines)
+        let score_lanes = [(1, Account::new("langfuse scores"))];
+        let queue = Queue::new(bounds, lanes, score_lanes, sender, diagnostics);
+        (queue, receiver, lines)
     }
 
     const ROOM: Bounds = Bounds {

@@ -33,8 +33,11 @@ pub struct LaneReport {
 impl FlushReport {
     /// The books, with how many each lane has still to send.
     pub(crate) fn new(ledger: &Ledger, pending: impl Fn(usize, &Account) -> u64) -> Self {
-        let lanes = ledger.lanes().iter().enumerate();
-        let lanes = lanes.map(|(lane, account)| LaneReport {
+        let lanes = ledger.lanes().iter().chain(ledger.scores()).enumerate();
+        // Who sends no scores need not read of them.
+        let spoken_of =
+            |(lane, account): &(usize, &Account)| *lane < ledger.lanes().len() || account.offered() > 0;
+        let lanes = lanes.filter(spoken_of).map(|(lane, account)| LaneReport {
             account: account.clone(),
             pending: pending(lane, account),
         });
@@ -50,7 +53,8 @@ impl FlushReport {
         self
     }
 
-    /// One report for each destination, in the order in which they were opened.
+    /// One report for each destination, in the order in which they were opened; then one for the scores of each that was given
+    /// some (`langfuse scores`).
     #[must_use]
     pub fn lanes(&self) -> &[LaneReport] {
         &self.lanes

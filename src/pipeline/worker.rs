@@ -13,7 +13,7 @@ use crate::model::{Recorded, Shared};
 use crate::pipeline::complaints::Complaints;
 use crate::pipeline::message::{Flush, Message};
 use crate::pipeline::posts::{Marks, Posts};
-use crate::pipeline::queue::Queue;
+use crate::pipeline::queue::{Queue, Waiting};
 use crate::pipeline::report::FlushReport;
 use crate::pipeline::{Settings, caught};
 use crate::process::{Findings, Masker, Prices};
@@ -34,6 +34,7 @@ pub(crate) struct Worker {
     diagnostics: Diagnostics,
     /// Taken from the queue, not read yet.
     hand: VecDeque<Box<Recorded>>,
+    scores: Vec<Waiting>,
     /// When to take from the queue.
     take_at: Option<Instant>,
     /// How many observations have been read.
@@ -76,6 +77,7 @@ impl Worker {
             complaints: Complaints::new(diagnostics.clone()),
             diagnostics,
             hand: VecDeque::new(),
+            scores: Vec::new(),
             take_at: None,
             count: 0,
             refusing: false,
@@ -95,6 +97,7 @@ impl Worker {
                 self.take();
             }
             self.read_slice(now);
+            self.pass_scores(now);
             self.posts.wake(now);
             self.mark_flushes(now);
             if self.answer_flushes(now) {
@@ -142,6 +145,7 @@ impl Worker {
 
     fn take(&mut self) {
         self.take_at = None;
+        self.scores.extend(self.queue.take_scores());
         let refused = self.queue.take(&mut self.hand);
         if refused > 0 && !self.refusing {
             self.diagnostics.say(&format!(
@@ -178,6 +182,20 @@ impl Worker {
             if !offer.is_empty() {
                 self.posts.offer(lane, now, offer);
             }
+        }
+    }
+
+    /// Masks the scores in hand and gives them to their lanes.
+    fn pass_scores(&mut self, now: Instant) {
+        for (lane, mut ready) in mem::take(&mut self.scores) {
+            let weight = ready.weight();
+            let redacted = self.masker.mask_score(&mut ready.score);
+            let findings = Findings {
+                redacted,
+                ..Findings::default()
+            };
+            self.queue.release(weight, 1, findings);
+            self.posts.offer_score(lane, now, ready);
         }
     }
 
@@ -253,6 +271,7 @@ impl Worker {
             }
         }
         self.take();
+        self.pass_scores(now);
         for recorded in mem::take(&mut self.hand) {
             let lost = Posting::Lost(Loss::Shutdown, 1);
             self.queue.post_all(recorded.shown, lost);
@@ -286,6 +305,7 @@ impl Worker {
         let unsent = ledger
             .lanes()
             .iter()
+            .chain(ledger.scores())
             .filter(|account| account.dropped_at_shutdown() > 0)
             .map(|account| format!("{} {}", account.name(), account.dropped_at_shutdown()));
         let unsent: Vec<_> = unsent.collect();

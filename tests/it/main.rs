@@ -28,6 +28,7 @@ mod prices;
 #[cfg(feature = "yaml")]
 mod prompt_files;
 mod prompts;
+mod queued_scores;
 mod receiver;
 mod runtimes;
 mod sampling;

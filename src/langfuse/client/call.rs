@@ -121,6 +121,13 @@ impl Langfuse {
         outcome::read(outcome, &job)
     }
 
+    /// Makes one attempt, where it is awaited: for what has a queue of its own for what fails. It must be a thread of ours.
+    pub(crate) async fn once(&self, request: Request) -> Result<(Endpoint, Outcome), Error> {
+        let job = Job::new(Arc::clone(&self.shared), request)?;
+        let outcome = job.attempt(job.budget.left()).await;
+        Ok((job.endpoint, outcome))
+    }
+
     /// Waits for a verb in code that is not async.
     pub(crate) fn wait<T>(&self, call: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         wait::wait(self.shared.timeout, call)
@@ -165,7 +172,7 @@ impl Langfuse {
 }
 
 /// What an attempt ended with.
-pub(super) type Outcome = Result<Response, HttpError>;
+pub(crate) type Outcome = Result<Response, HttpError>;
 
 /// A call that is being made.
 pub(super) struct Job {
@@ -232,6 +239,14 @@ impl Job {
         (task.with_subscriber(NoSubscriber::default()), receiver)
     }
 
+    async fn attempt(&self, limit: Duration) -> Outcome {
+        self.begun.store(true, Ordering::Relaxed);
+        let (method, headers) = (self.request.method.clone(), self.headers.clone());
+        let body = self.body.clone();
+        let http = &self.client.http;
+        http.ask(method, &self.endpoint, headers, body, limit).await
+    }
+
     async fn make(&self) -> Outcome {
         let mut attempts = Attempts::new();
         loop {
@@ -239,11 +254,7 @@ impl Job {
             if left.is_zero() {
                 return Err(HttpError::TimedOut("the time is over".to_owned()));
             }
-            self.begun.store(true, Ordering::Relaxed);
-            let (method, headers) = (self.request.method.clone(), self.headers.clone());
-            let body = self.body.clone();
-            let asked = self.client.http.ask(method, &self.endpoint, headers, body, left);
-            let outcome = asked.await;
+            let outcome = self.attempt(left).await;
             let again = outcome::again(&outcome, self.request.repeatable);
             match again.and_then(|asked| attempts.next(&self.budget, asked)) {
                 Some(wait) => tokio::time::sleep(wait).await,

@@ -11,7 +11,7 @@ use super::*;
 use crate::diag::Diagnostics;
 use crate::export::Scope;
 use crate::ledger::Account;
-use crate::model::{Head, Lanes, Observation, Recorded};
+use crate::model::{Head, Lane as Number, Lanes, Recorded, Shared};
 use crate::pipeline::queue::{Bounds, Queue};
 use crate::process::Findings;
 use crate::read::Reader;
@@ -64,8 +64,8 @@ struct House {
     queue: Queue,
     hand: VecDeque<Box<Recorded>>,
     reader: Reader,
-    lanes: [Lane; 2],
-    flying: [Option<Batch>; 2],
+    lanes: [Lane<Shared>; 2],
+    flying: [Option<Vec<Shared>>; 2],
     /// The number of the last observation that each lane was done with, which only grows.
     done: [u64; 2],
     /// What the destinations have seen and said, counted apart from the books.
@@ -135,10 +135,10 @@ impl House {
         ];
         let (sender, _) = unbounded_channel();
         Self {
-            queue: Queue::new(bounds, accounts, sender, Diagnostics::new(|_| {})),
+            queue: Queue::new(bounds, accounts, [], sender, Diagnostics::new(|_| {})),
             hand: VecDeque::new(),
             reader: Reader::default(),
-            lanes: [0, 1].map(|number| Lane::new(number, "test", plan.clone(), Backoff::new(7))),
+            lanes: [(); 2].map(|()| Lane::new(Noun::OBSERVATION, "test", plan.clone(), Backoff::new(7))),
             flying: [None, None],
             done: [0, 0],
             seen: Default::default(),
@@ -195,7 +195,7 @@ impl House {
         }
     }
 
-    fn step(&mut self, lane: usize, event: Event) {
+    fn step(&mut self, lane: usize, event: Event<Shared>) {
         let is_answer = matches!(event, Event::Answered(..));
         let mut effects = Vec::new();
         self.lanes[lane].step(self.now, event, &mut effects);
@@ -204,7 +204,7 @@ impl House {
                 Effect::Send(batch) => {
                     assert!(self.flying[lane].is_none(), "two batches at once");
                     assert!(!batch.is_empty() && batch.len() <= 8);
-                    let numbers: Vec<_> = batch.observations().map(Observation::start_nanos).collect();
+                    let numbers: Vec<_> = batch.iter().map(|one| one.start_nanos()).collect();
                     assert!(
                         numbers.is_sorted() && numbers[0] > self.done[lane],
                         "out of order"
@@ -246,19 +246,22 @@ impl House {
                 ..seen
             };
             assert_eq!(booked, seen, "{account}");
-            let in_hand = self.hand.iter().filter(|one| one.shown.contains(lane.number));
-            let there = self.queue.waiting(lane.number) + in_hand.clone().count() + lane.held();
+            let in_hand = self
+                .hand
+                .iter()
+                .filter(|one| one.shown.contains(number as Number));
+            let there = self.queue.waiting(number as Number) + in_hand.clone().count() + lane.held();
             assert_eq!(account.queued(), there as u64, "{account}");
             // A span in the queue and in the hand takes its room, whatever lanes show it.
-            assert!(self.queue.waiting(lane.number) + in_hand.count() <= 25);
-            let flying = self.flying[number].as_ref().map_or(0, Batch::len);
+            assert!(self.queue.waiting(number as Number) + in_hand.count() <= 25);
+            let flying = self.flying[number].as_ref().map_or(0, Vec::len);
             assert_eq!(lane.flying, flying);
             assert!(lane.held() <= 20 && lane.bytes <= lane.plan.bytes);
-            let waiting: usize = lane.waiting.iter().map(|one| one.weight()).sum();
+            let waiting: usize = lane.waiting.iter().map(Weigh::weight).sum();
             assert_eq!(lane.waiting_bytes, waiting);
             let cut: usize = lane.cut.iter().map(|portion| weight(portion)).sum();
-            let flying = self.flying[number].iter().flat_map(Batch::observations);
-            let flying: usize = flying.map(Observation::weight).sum();
+            let flying = self.flying[number].iter().flatten();
+            let flying: usize = flying.map(Weigh::weight).sum();
             assert_eq!(lane.bytes, waiting + cut + flying);
             assert_eq!(lane.accepted - lane.settled, lane.held() as u64);
             // Whoever has something to send and nothing on its way wants to be woken.

@@ -2,6 +2,25 @@
 
 use std::time::Duration;
 
+/// What it carries is called so in its lines.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Noun {
+    pub(crate) one: &'static str,
+    pub(crate) many: &'static str,
+}
+
+impl Noun {
+    pub(crate) const OBSERVATION: Self = Self {
+        one: "an observation",
+        many: "observations",
+    };
+
+    pub(crate) const SCORE: Self = Self {
+        one: "a score",
+        many: "scores",
+    };
+}
+
 /// What a lane keeps and when it sends.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {

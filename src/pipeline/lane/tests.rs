@@ -4,17 +4,17 @@ use std::time::Duration;
 
 use super::*;
 use crate::ledger::Account;
-use crate::model::{Lanes, Recorded, Value};
+use crate::model::{Lanes, Recorded, Shared, Value};
 use crate::read::Reader;
 
 const SECOND: Duration = Duration::from_secs(1);
 
 /// A lane with its account and what it did.
 struct Bench {
-    lane: Lane,
+    lane: Lane<Shared>,
     account: Account,
     now: Instant,
-    flying: Option<Batch>,
+    flying: Option<Vec<Shared>>,
     /// How many observations each batch had.
     sent: Vec<usize>,
     said: Vec<String>,
@@ -31,7 +31,7 @@ impl Bench {
         };
         adapt(&mut plan);
         Self {
-            lane: Lane::new(0, "test", plan, Backoff::new(1)),
+            lane: Lane::new(Noun::OBSERVATION, "test", plan, Backoff::new(1)),
             account: Account::new("test"),
             now: Instant::now(),
             flying: None,
@@ -40,7 +40,7 @@ impl Bench {
         }
     }
 
-    fn step(&mut self, event: Event) -> &mut Self {
+    fn step(&mut self, event: Event<Shared>) -> &mut Self {
         let mut effects = Vec::new();
         self.lane.step(self.now, event, &mut effects);
         for effect in effects {

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::export::View;
 use crate::id::TraceId;
-use crate::model::{Callsite, Lanes};
+use crate::model::{Callsite, Lane, Lanes};
 
 /// What each lane shows, in the order of their numbers.
 pub(super) struct Showing {
@@ -37,6 +37,13 @@ impl Showing {
 
     pub(super) fn of_callsite(&self, callsite: &Callsite) -> Lanes {
         self.those(|view| view.shows(callsite))
+    }
+
+    /// Whether a lane shows anything of a trace.
+    pub(super) fn shows(&self, lane: Lane, trace: TraceId) -> bool {
+        self.views
+            .get(usize::from(lane))
+            .is_some_and(|view| view.keeps(trace))
     }
 
     /// Whether there may be a trace that none shows.
