@@ -9,6 +9,8 @@ pub(crate) mod deployment;
 pub(crate) mod dialect;
 mod environment;
 pub(crate) mod exporter;
+#[cfg(feature = "axum")]
+mod feedback;
 mod json;
 pub(crate) mod parameters;
 mod prompt;
@@ -18,6 +20,8 @@ pub(crate) mod settings;
 pub use builder::LangfuseBuilder;
 pub use check::{Health, Project, ServerVersion};
 pub use client::Langfuse;
+#[cfg(feature = "axum")]
+pub use feedback::{Feedback, TraceHeader};
 #[cfg(feature = "yaml")]
 pub use prompt::PromptFile;
 pub use prompt::{

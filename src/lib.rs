@@ -45,6 +45,8 @@ pub use builder::OpenTelemetry;
 pub use builder::{Builder, Otlp, builder, init, layer};
 pub use error::Error;
 pub use id::{ParseIdError, SpanId, TraceId};
+#[cfg(feature = "axum")]
+pub use langfuse::Feedback;
 pub use langfuse::{ChatPrompt, Langfuse, LangfuseBuilder, Prompt};
 pub use layer::{LlmLayer, ObservationHandle, Observe, Observed, SpanExt, TraceHandle, current};
 pub use ledger::{Account, Ledger};

@@ -71,7 +71,8 @@ impl Langfuse {
         let Some(ready) = ready else {
             return Ok(scored);
         };
-        self.send(first, std::slice::from_ref(&ready)).await?;
+        let budget = Budget::new(self.timeout());
+        self.send(first, budget, std::slice::from_ref(&ready)).await?;
         Ok(scored)
     }
 
@@ -92,10 +93,19 @@ impl Langfuse {
     /// other from being taken; the text says how many there are, and why the first was refused. To send all of them again does no
     /// harm to those that have ids or keys.
     pub async fn scores(&self, scores: impl IntoIterator<Item = Score>) -> Result<Vec<Scored>, Error> {
+        self.scores_within(Budget::new(self.timeout()), scores).await
+    }
+
+    /// The same in another time.
+    pub(super) async fn scores_within(
+        &self,
+        budget: Budget,
+        scores: impl IntoIterator<Item = Score>,
+    ) -> Result<Vec<Scored>, Error> {
         let prepared = scores.into_iter().map(|score| self.prepare(score));
         let (scored, ready): (Vec<_>, Vec<_>) = prepared.collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
         let ready: Vec<_> = ready.into_iter().flatten().collect();
-        self.send(Way::Batch, &ready).await?;
+        self.send(Way::Batch, budget, &ready).await?;
         Ok(scored)
     }
 
@@ -152,8 +162,7 @@ impl Langfuse {
 
     /// Sends by one way, or by the other where the server does not have it; a score that is one too many for `/scores` goes with
     /// a batch.
-    async fn send(&self, first: Way, scores: &[Ready]) -> Result<(), Error> {
-        let budget = Budget::new(self.timeout());
+    async fn send(&self, first: Way, budget: Budget, scores: &[Ready]) -> Result<(), Error> {
         let ways = match first {
             Way::One => [Way::One, Way::Batch],
             Way::Batch => [Way::Batch, Way::One],

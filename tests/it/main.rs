@@ -15,6 +15,8 @@ mod delivery;
 mod destinations;
 mod ends;
 mod exits;
+#[cfg(feature = "axum")]
+mod feedback;
 mod golden;
 #[cfg(feature = "grpc")]
 mod grpc;
