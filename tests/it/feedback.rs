@@ -17,6 +17,7 @@ use tracing_llm::{Feedback, Langfuse, LangfuseBuilder, TraceId, current};
 use tracing_subscriber::layer::SubscriberExt as _;
 
 use crate::support::receiver::{Answer, Receiver};
+use crate::support::scores;
 
 const TRACE: &str = "ee55ac3466f446569b08dfa83f492f0a";
 /// Nothing here takes that long; what does has hung.
@@ -28,17 +29,6 @@ fn project(server: &Receiver) -> LangfuseBuilder {
 
 fn feedback(server: &Receiver) -> Feedback {
     Feedback::new(&project(server).build().unwrap())
-}
-
-fn langfuse() -> Receiver {
-    Receiver::new(|request| {
-        let sent: Value = serde_json::from_slice(&request.body).unwrap_or_default();
-        let events = sent["batch"].as_array().into_iter().flatten();
-        let successes: Vec<_> = events
-            .map(|event| json!({"id": event["id"], "status": 201}))
-            .collect();
-        Answer::json(207, &json!({"successes": successes, "errors": []}).to_string())
-    })
 }
 
 /// What the route answers.
@@ -69,14 +59,13 @@ fn json_body(body: &Value) -> Request<Body> {
 
 /// The events of the last batch.
 fn events(server: &Receiver) -> Vec<Value> {
-    let request = server.requests().pop().unwrap();
-    let batch: Value = serde_json::from_slice(&request.body).unwrap();
-    batch["batch"].as_array().unwrap().clone()
+    let events = scores::events(server);
+    events[events.len() - 2..].to_vec()
 }
 
 #[test]
 fn a_rating_becomes_two_scores_by_query_form_and_json() {
-    let server = langfuse();
+    let server = scores::langfuse();
     let feedback = feedback(&server);
     let requests = [
         query(&format!(
@@ -118,7 +107,7 @@ fn a_rating_becomes_two_scores_by_query_form_and_json() {
 
 #[test]
 fn scores_of_others_are_other_scores_and_a_new_rating_replaces() {
-    let server = langfuse();
+    let server = scores::langfuse();
     let feedback = feedback(&server);
     let rate = |trace: &str, user: &str, rating: u32| {
         let said = json!({"trace_id": trace, "rating": rating, "user_id": user});
@@ -249,7 +238,7 @@ fn each_mistake_has_an_answer_of_its_own_and_nothing_is_sent() {
 
 #[test]
 fn names_scale_and_threshold_are_the_programs() {
-    let server = langfuse();
+    let server = scores::langfuse();
     let feedback = feedback(&server)
         .scale(10)
         .satisfied_from(9)
@@ -276,7 +265,7 @@ fn names_scale_and_threshold_are_the_programs() {
 
 #[test]
 fn a_token_allows_to_rate_its_trace_and_no_other() {
-    let server = langfuse();
+    let server = scores::langfuse();
     let feedback = feedback(&server).signing_key("planted-key");
     let trace: TraceId = TRACE.parse().unwrap();
     let header = feedback.header_of(trace);
@@ -314,7 +303,7 @@ fn the_browser_is_told_the_trace_of_the_answer() {
     async fn answer(feedback: Feedback) -> (TraceHeader, String) {
         (feedback.trace_header(), current().trace_id().unwrap().to_string())
     }
-    let server = langfuse();
+    let server = scores::langfuse();
     let feedback = feedback(&server).signing_key("key");
     let (layer, _llm) = tracing_llm::builder().langfuse(project(&server)).build().unwrap();
     let asked = feedback.clone();
@@ -352,12 +341,7 @@ fn while_langfuse_is_down_feedback_is_queued_and_arrives_later() {
         if is_down.load(std::sync::atomic::Ordering::Relaxed) {
             return Answer::status(503).header("retry-after", "0");
         }
-        let sent: Value = serde_json::from_slice(&request.body).unwrap();
-        let events = sent["batch"].as_array().unwrap().iter();
-        let successes: Vec<_> = events
-            .map(|event| json!({"id": event["id"], "status": 201}))
-            .collect();
-        Answer::json(207, &json!({"successes": successes, "errors": []}).to_string())
+        scores::taken(request)
     });
     let (_layer, llm) = tracing_llm::builder().langfuse(project(&server)).build().unwrap();
     let feedback = Feedback::new(&llm.langfuse().unwrap());

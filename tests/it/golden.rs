@@ -23,6 +23,7 @@ use tracing_subscriber::layer::SubscriberExt;
 
 use crate::support::receiver::Receiver;
 use crate::support::rows::{self, Row};
+use crate::support::scores;
 
 const QUESTION: &str = "How long do we keep invoices, and where?!";
 const ANSWER: &str = "Invoices are kept for seven years in the finance archive.";
@@ -51,7 +52,12 @@ fn served(trace: &str, session: &str) {
 
 /// Runs a program whose traces go to a Langfuse, and gives back what that stores.
 fn stored(program: impl FnOnce()) -> Vec<Row> {
-    let langfuse = Receiver::langfuse();
+    stored_with_scores(program).0
+}
+
+/// The same, with what it stores of scores.
+fn stored_with_scores(program: impl FnOnce()) -> (Vec<Row>, Vec<Value>) {
+    let langfuse = scores::langfuse();
     let (layer, llm) = tracing_llm::builder()
         .langfuse(Langfuse::builder(Receiver::PUBLIC_KEY, Receiver::SECRET_KEY).base_url(langfuse.url()))
         .environment("gd-prod")
@@ -62,11 +68,16 @@ fn stored(program: impl FnOnce()) -> Vec<Row> {
     dispatcher::with_default(&subscriber, program);
     let report = llm.flush_blocking(Duration::from_secs(20));
     let rows = rows::of_requests(&langfuse.requests());
+    let scores = scores::stored(&langfuse);
+    let scores_sent = match scores.len() {
+        0 => String::new(),
+        count => format!("langfuse scores {count} sent · "),
+    };
     assert_eq!(
         report.to_string(),
-        format!("langfuse {} sent · 0 lost", rows.len())
+        format!("langfuse {} sent · {scores_sent}0 lost", rows.len())
     );
-    rows
+    (rows, scores)
 }
 
 /// Facts by their names.

@@ -12,7 +12,8 @@ use tracing_llm::{
 use tracing_subscriber::layer::SubscriberExt;
 
 use crate::support::lines::Lines;
-use crate::support::receiver::{Answer, Receiver, Request};
+use crate::support::receiver::{Answer, Receiver};
+use crate::support::scores as support;
 
 /// Nothing here takes that long; what does has hung.
 const HANG: Duration = Duration::from_secs(60);
@@ -26,34 +27,15 @@ fn program(builder: Builder) -> (Dispatch, Guard) {
     (tracing_subscriber::registry().with(layer).into(), llm)
 }
 
-/// Takes traces and batches of scores.
-fn langfuse() -> Receiver {
-    Receiver::new(answer)
-}
-
-fn answer(request: &Request) -> Answer {
-    if request.path.ends_with("/traces") {
-        return Answer::json(200, "{}");
-    }
-    let sent: Value = serde_json::from_slice(&request.body).unwrap();
-    let events = sent["batch"].as_array().unwrap().iter();
-    let successes: Vec<_> = events
-        .map(|event| json!({"id": event["id"], "status": 201}))
-        .collect();
-    Answer::json(207, &json!({"successes": successes, "errors": []}).to_string())
-}
-
 /// The bodies of all scores that came, without what is chance in them.
 fn scores(server: &Receiver) -> Vec<Value> {
-    let requests = server.requests().into_iter();
-    let batches = requests.filter(|request| request.path == "/api/public/ingestion");
-    let batches = batches.map(|request| serde_json::from_slice::<Value>(&request.body).unwrap());
-    let events = batches.flat_map(|batch| batch["batch"].as_array().unwrap().clone());
-    let bodies = events.map(|mut event| event["body"].take());
+    let bodies = support::events(server)
+        .into_iter()
+        .map(|mut event| event["body"].take());
     bodies
         .map(|mut body| {
-            assert_eq!(body["id"].take().as_str().unwrap().len(), 36);
-            body.as_object_mut().unwrap().remove("id");
+            let id = body.as_object_mut().unwrap().remove("id");
+            assert_eq!(id.unwrap().as_str().unwrap().len(), 36);
             body
         })
         .collect()
@@ -73,7 +55,7 @@ fn balance(account: &Account) -> [u64; 5] {
 
 #[test]
 fn what_is_open_and_its_trace_are_scored_from_inside() {
-    let server = langfuse();
+    let server = support::langfuse();
     let (dispatch, llm) = program(
         tracing_llm::builder()
             .environment("prod")
@@ -120,7 +102,7 @@ fn what_is_open_and_its_trace_are_scored_from_inside() {
 
 #[test]
 fn what_was_made_by_hand_is_scored_also_after_its_end() {
-    let server = langfuse();
+    let server = support::langfuse();
     let (_, llm) = program(tracing_llm::builder().langfuse(project(&server)));
     let root = llm.trace("job").id("req-1").start();
     let call = root.generation("call").start();
@@ -155,7 +137,7 @@ fn what_was_made_by_hand_is_scored_also_after_its_end() {
 /// Infrastructure goes to OTLP only, so Langfuse has nothing of it that could have a score.
 #[test]
 fn what_a_project_is_not_shown_is_scored_where_it_is() {
-    let server = langfuse();
+    let server = support::langfuse();
     let otlp = Receiver::otlp();
     let (dispatch, llm) = program(
         tracing_llm::builder()
@@ -186,7 +168,7 @@ fn what_a_project_is_not_shown_is_scored_where_it_is() {
 
 #[test]
 fn every_project_that_has_the_trace_gets_its_scores() {
-    let (first, second) = (langfuse(), langfuse());
+    let (first, second) = (support::langfuse(), support::langfuse());
     let (_, llm) = program(
         tracing_llm::builder()
             .langfuse(project(&first).sample_rate(0.5))
@@ -253,7 +235,7 @@ fn without_langfuse_a_score_is_for_nobody_and_counted() {
 
 #[test]
 fn what_is_no_score_is_counted_and_said_once() {
-    let server = langfuse();
+    let server = support::langfuse();
     let lines = Lines::default();
     let (_, llm) = program(
         tracing_llm::builder()
@@ -295,7 +277,10 @@ fn a_server_that_fails_for_a_while_gets_every_score_once() {
                 }
             };
         }
-        answer(request)
+        match request.path.as_str() {
+            "/api/public/ingestion" => support::taken(request),
+            _ => Answer::json(200, "{}"),
+        }
     });
     let (_, llm) = program(tracing_llm::builder().langfuse(project(&server)));
     llm.trace("job").start().score(Score::new("x", 1));
@@ -317,7 +302,10 @@ fn batches_are_cut_by_bytes_and_halved_where_they_are_too_large() {
         if request.path.ends_with("/ingestion") && request.body.len() > 10_000 {
             return Answer::status(413);
         }
-        answer(request)
+        match request.path.as_str() {
+            "/api/public/ingestion" => support::taken(request),
+            _ => Answer::json(200, "{}"),
+        }
     });
     let lines = Lines::default();
     let (_, llm) = program(
@@ -342,7 +330,7 @@ fn batches_are_cut_by_bytes_and_halved_where_they_are_too_large() {
 
 #[test]
 fn a_full_queue_and_a_shutdown_drop_scores_and_count_them() {
-    let server = langfuse();
+    let server = support::langfuse();
     let (_, llm) = program(
         tracing_llm::builder()
             .langfuse(project(&server))

@@ -8,6 +8,7 @@ use tracing_llm::{Error, Langfuse, Score, ScoreKind, SpanId, TraceId};
 
 use crate::support::receiver::{Answer, Receiver};
 use crate::support::replay::{Replay, recorded};
+use crate::support::scores::{body, taken};
 
 const TRACE: &str = "ee55ac3466f446569b08dfa83f492f0a";
 const OBSERVATION: &str = "ce4b531586c02b46";
@@ -23,10 +24,6 @@ fn observation() -> SpanId {
 fn client_of(server: &Receiver) -> Langfuse {
     let keys = Langfuse::builder(Receiver::PUBLIC_KEY, Receiver::SECRET_KEY);
     keys.base_url(server.url()).build().unwrap()
-}
-
-fn body(request: &crate::support::receiver::Request) -> Value {
-    serde_json::from_slice(&request.body).unwrap()
 }
 
 #[test]
@@ -86,7 +83,7 @@ fn every_kind_of_score_is_sent_as_it_was_recorded() {
 
 #[test]
 fn a_batch_carries_ids_times_and_everything_that_is_said() {
-    let server = Receiver::new(|request| taken(&body(request)));
+    let server = Receiver::new(|request| taken(request));
     let langfuse = Langfuse::builder(Receiver::PUBLIC_KEY, Receiver::SECRET_KEY)
         .base_url(server.url())
         .environment("Prod")
@@ -130,15 +127,6 @@ fn a_batch_carries_ids_times_and_everything_that_is_said() {
         ]})
     );
     assert_eq!(scored.iter().map(Scored::id).collect::<Vec<_>>(), [key, "own"]);
-}
-
-/// What the server says to a batch of which it takes all.
-fn taken(batch: &Value) -> Answer {
-    let events = batch["batch"].as_array().unwrap().iter();
-    let successes: Vec<_> = events
-        .map(|event| json!({"id": event["id"], "status": 201}))
-        .collect();
-    Answer::json(207, &json!({"successes": successes, "errors": []}).to_string())
 }
 
 #[test]
@@ -252,7 +240,7 @@ fn a_way_that_is_gone_is_left_for_good() {
         let gone = gone.clone();
         Receiver::new(move |request| match request.path.as_str() {
             asked if asked == path => gone.clone(),
-            "/api/public/ingestion" => taken(&body(request)),
+            "/api/public/ingestion" => taken(request),
             _ => Answer::json(200, r#"{"id":"x"}"#),
         })
     };
@@ -304,7 +292,7 @@ fn a_way_that_is_gone_is_left_for_good() {
 #[test]
 fn a_score_too_many_for_one_way_goes_by_the_other() {
     let server = Receiver::new(|request| match request.path.as_str() {
-        "/api/public/ingestion" => taken(&body(request)),
+        "/api/public/ingestion" => taken(request),
         _ => Answer::json(429, "{}").header("retry-after", "3600"),
     });
     let scored = client_of(&server).score_blocking(Score::new("x", 1).on_trace(trace()));
@@ -361,7 +349,7 @@ fn a_trace_that_is_not_sent_takes_its_scores_with_it() {
 #[test]
 fn credentials_stay_here() {
     let server = Receiver::new(|request| match request.path.as_str() {
-        "/api/public/ingestion" => taken(&body(request)),
+        "/api/public/ingestion" => taken(request),
         _ => Answer::json(200, r#"{"id":"x"}"#),
     });
     let secret = "planted-secret-word";

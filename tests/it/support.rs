@@ -11,4 +11,5 @@ pub(crate) mod lines;
 pub(crate) mod receiver;
 pub(crate) mod replay;
 pub(crate) mod rows;
+pub(crate) mod scores;
 pub(crate) mod shows;
