@@ -83,7 +83,7 @@ fn every_kind_of_score_is_sent_as_it_was_recorded() {
 
 #[test]
 fn a_batch_carries_ids_times_and_everything_that_is_said() {
-    let server = Receiver::new(|request| taken(request));
+    let server = Receiver::new(taken);
     let langfuse = Langfuse::builder(Receiver::PUBLIC_KEY, Receiver::SECRET_KEY)
         .base_url(server.url())
         .environment("Prod")

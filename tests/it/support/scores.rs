@@ -1,4 +1,11 @@
 //! A Langfuse that takes traces and batches of scores, and what it would store for those.
+#![allow(
+    dead_code,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "examples include this file for their tests and use a part of it; a test that cannot go on says so"
+)]
 
 use serde_json::{Value, json};
 
