@@ -6,7 +6,6 @@ use std::borrow::Cow;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) use self::view::View;
@@ -31,7 +30,7 @@ pub trait Exporter: Send + 'static {
 /// A destination for scores, which is served as one for observations is.
 pub(crate) trait ScoreExporter: Send + 'static {
     /// Sends scores, once. There is always one at least.
-    fn export<'a>(&'a mut self, scores: &'a [Arc<Ready>]) -> ExportFuture<'a>;
+    fn export<'a>(&'a mut self, scores: &'a [Box<Ready>]) -> ExportFuture<'a>;
 }
 
 /// Which spans a destination is shown.

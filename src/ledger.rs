@@ -41,7 +41,7 @@ impl Ledger {
         &self.scores
     }
 
-    /// How many queued scores were offered to no project: no traces go to Langfuse, or a sample rate keeps the score's from it.
+    /// How many queued scores were offered to no project: no traces go to Langfuse, or a sample rate keeps their trace from it.
     #[must_use]
     pub fn unsent_scores(&self) -> u64 {
         self.unsent_scores

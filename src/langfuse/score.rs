@@ -185,9 +185,7 @@ impl Langfuse {
 
     async fn send_each(&self, budget: Budget, scores: &[Ready]) -> Result<(), Error> {
         for ready in scores {
-            let body = wire::body(ready, self.environment());
-            let request = Request::change(Method::POST, "send the score", &["scores"]);
-            let answer = self.call(request.body(body).repeatable().within(budget)).await?;
+            let answer = self.call(self.request_of(ready).within(budget)).await?;
             answer.read(|json| json["id"].is_string().then_some(()))?;
         }
         Ok(())
@@ -219,14 +217,19 @@ impl Langfuse {
     }
 
     async fn ingest(&self, budget: Budget, scores: &[Ready]) -> Result<Vec<Verdict>, Error> {
-        let events = scores.iter().map(|ready| wire::event(ready, self.environment()));
-        let request = Request::change(Method::POST, "send scores", &["ingestion"]);
-        let request = request
-            .body(wire::batch(events.collect()))
-            .repeatable()
-            .within(budget);
-        let answer = self.call(request).await?;
+        let answer = self.call(self.batch_of(scores.iter()).within(budget)).await?;
         answer.read(|json| verdicts::read(&json, scores.iter().map(|ready| ready.event.as_str())))
+    }
+
+    fn request_of(&self, ready: &Ready) -> Request {
+        let request = Request::change(Method::POST, "send the score", &["scores"]);
+        request.body(wire::body(ready, self.environment())).repeatable()
+    }
+
+    fn batch_of<'a>(&self, scores: impl Iterator<Item = &'a Ready>) -> Request {
+        let events = scores.map(|ready| wire::event(ready, self.environment()));
+        let request = Request::change(Method::POST, "send scores", &["ingestion"]);
+        request.body(wire::batch(events.collect())).repeatable()
     }
 }
 

@@ -12,7 +12,8 @@ use crate::id::{SpanId, TraceId};
 use crate::layer::live::Live;
 use crate::layer::open::OpenObservation;
 use crate::model::{
-    Cost, Fields, Head, Key, Kind, Level, PromptUse, Score, Subject, TraceAttributes, Usage, ValueRef,
+    Cost, Fields, Head, Key, Kind, Lane, Lanes, Level, Parents, PromptUse, Score, Subject, TraceAttributes,
+    Usage, ValueRef,
 };
 use crate::read;
 
@@ -104,29 +105,28 @@ impl At {
         self.dispatch.downcast_ref::<Registry>()?.span(&self.span)
     }
 
+    /// Asks the observation, unless it has ended.
+    fn ask<T>(&self, ask: impl FnOnce(&OpenObservation) -> T) -> Option<T> {
+        let span = self.span()?;
+        let extensions = span.extensions();
+        let open = Live::of(&extensions).filter(|open| open.id() == self.id)?;
+        Some(ask(open))
+    }
+
     /// Gives a score to the pipeline, with nothing locked.
-    fn score(&self, score: Score, of_trace: bool) {
-        let found = self.span().and_then(|span| {
-            let extensions = span.extensions();
-            let open = Live::of(&extensions).filter(|open| open.id() == self.id)?;
-            Some((
-                Arc::clone(&open.trace.ground),
-                open.lanes(),
-                open.parents().clone(),
-            ))
+    fn score(&self, score: Score, of: impl Fn(Lanes, &Parents, Lane) -> Subject) {
+        let found = self.ask(|open| {
+            let ground = Arc::clone(&open.trace.ground);
+            (ground, open.lanes(), open.parents().clone())
         });
-        let Some((ground, shown, parents)) = found else {
-            return;
-        };
-        let trace = self.trace_id;
-        ground.sink().score(score, &|lane| {
-            let here = shown.contains(lane).then_some(self.id);
-            let observation = here.or_else(|| parents.of(lane)).filter(|_| !of_trace);
-            Some(match observation {
-                Some(observation) => Subject::Observation(trace, observation),
-                None => Subject::Trace(trace),
-            })
-        });
+        if let Some((ground, shown, parents)) = found {
+            let of = |lane| Some(of(shown, &parents, lane));
+            ground.sink().score(score, &of);
+        }
+    }
+
+    fn environment(&self) -> Option<Arc<str>> {
+        self.ask(OpenObservation::environment).flatten()
     }
 
     fn with(&self, act: impl FnOnce(&mut OpenObservation)) {
@@ -214,7 +214,15 @@ impl ObservationHandle {
     /// Langfuse project that is not shown the observation gets it as one of the nearest around it that it is shown, or of the trace.
     /// One that says itself what it is of keeps that.
     pub fn score(&self, score: Score) -> &Self {
-        self.at.iter().for_each(|at| at.score(score.clone(), false));
+        if let Some(at) = &self.at {
+            // What is set late on the trace is told to its topmost observation.
+            let top = || self.trace().top?.environment();
+            let environment = at.environment().or_else(top);
+            let score = score.or_environment(environment.as_deref());
+            at.score(score, |shown, parents, lane| {
+                Subject::of(at.trace_id, (at.id, shown), parents, lane)
+            });
+        }
         self
     }
 
@@ -350,7 +358,10 @@ impl TraceHandle {
 
     /// A score of the whole trace, which is queued and sent with the traces: see [`Pipeline::score`](crate::Pipeline::score).
     pub fn score(&self, score: Score) -> &Self {
-        self.top.iter().for_each(|top| top.score(score.clone(), true));
+        if let Some(top) = &self.top {
+            let score = score.or_environment(top.environment().as_deref());
+            top.score(score, |_, _, _| Subject::Trace(top.trace_id));
+        }
         self
     }
 

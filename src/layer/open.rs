@@ -325,6 +325,15 @@ impl OpenObservation {
         &self.recorded.parents
     }
 
+    /// The environment of its trace, by itself or as far as it has heard from above.
+    pub(crate) fn environment(&self) -> Option<Arc<str>> {
+        let own = self
+            .own
+            .as_ref()
+            .and_then(|own| own.attributes.environment.as_ref());
+        own.or(self.recorded.trace.environment.as_ref()).cloned()
+    }
+
     pub(crate) fn lanes(&self) -> Lanes {
         self.callsite().shown.intersection(self.trace.lanes)
     }

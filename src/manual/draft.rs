@@ -118,14 +118,9 @@ impl Work {
 
     /// A score of it, where it is shown; else of what it stands below.
     pub(super) fn score(&self, score: Score) {
-        let trace = self.trace.id;
-        self.trace.source.sink.score(score, &|lane| {
-            let here = self.shown.contains(lane).then_some(self.id);
-            Some(match here.or_else(|| self.parents.of(lane)) {
-                Some(observation) => Subject::Observation(trace, observation),
-                None => Subject::Trace(trace),
-            })
-        });
+        let (trace, here) = (self.trace.id, (self.id, self.shown));
+        self.trace
+            .score(score, &|lane| Some(Subject::of(trace, here, &self.parents, lane)));
     }
 
     /// Whether some destination shows it: else nothing that is said of it has to be worked out.

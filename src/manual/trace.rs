@@ -10,7 +10,7 @@ use crate::clock::UnixNanos;
 use crate::describe::trace_metadata;
 use crate::field::Role;
 use crate::id::TraceId;
-use crate::model::{Callsite, Lanes, Score, SharedAttributes, Subject, TraceAttributes, ValueRef};
+use crate::model::{Callsite, Lane, Lanes, Score, SharedAttributes, Subject, TraceAttributes, ValueRef};
 use crate::read;
 use crate::sink::Source;
 
@@ -67,6 +67,12 @@ impl State {
         let mut attributes = self.attributes.lock().unwrap_or_else(PoisonError::into_inner);
         set(attributes.make_mut());
         self.changes.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// A score of something in it.
+    pub(super) fn score(&self, score: Score, of: &dyn Fn(Lane) -> Option<Subject>) {
+        let score = score.or_environment(self.attributes().environment.as_deref());
+        self.source.sink.score(score, of);
     }
 
     /// How often something was set; counted after it was.
@@ -143,10 +149,7 @@ impl TraceHandle {
     /// A score of the whole trace, also when it is over; it is queued and sent with the traces: see
     /// [`Pipeline::score`](crate::Pipeline::score).
     pub fn score(&self, score: Score) -> &Self {
-        self.0
-            .source
-            .sink
-            .score(score, &|_| Some(Subject::Trace(self.0.id)));
+        self.0.score(score, &|_| Some(Subject::Trace(self.0.id)));
         self
     }
 

@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 
 use crate::error::{Error, Kind};
 use crate::id::{SpanId, TraceId};
+use crate::model::{Lane, Lanes, Parents};
 
 pub use self::config::{ScoreConfig, ScoreKind};
 pub(crate) use self::ready::Ready;
@@ -69,6 +70,18 @@ pub(crate) enum Subject {
     Observation(TraceId, SpanId),
     Session(String),
     DatasetRun(String),
+}
+
+impl Subject {
+    /// An observation that is shown in some lanes, as this lane knows it: itself, the nearest above it that is shown there, or its
+    /// trace.
+    pub(crate) fn of(trace: TraceId, (id, shown): (SpanId, Lanes), parents: &Parents, lane: Lane) -> Self {
+        let here = shown.contains(lane).then_some(id);
+        match here.or_else(|| parents.of(lane)) {
+            Some(observation) => Self::Observation(trace, observation),
+            None => Self::Trace(trace),
+        }
+    }
 }
 
 /// What makes two scores one.
@@ -172,7 +185,8 @@ impl Score {
         self
     }
 
-    /// Its environment; that of the client, or of the destination, when it is not set. The server takes none from the trace.
+    /// Its environment. When it is not set, that of the trace, where a handle gives the score; else that of the client, or of the
+    /// destination. The server takes none from the trace.
     pub fn environment(mut self, environment: impl Into<String>) -> Self {
         self.environment = Some(environment.into());
         self
@@ -193,6 +207,14 @@ impl Score {
     /// The same of this, unless it is of something already.
     pub(crate) fn or_on(mut self, subject: impl FnOnce() -> Option<Subject>) -> Self {
         self.subject = self.subject.or_else(subject);
+        self
+    }
+
+    /// In this environment, unless it says one itself.
+    pub(crate) fn or_environment(mut self, environment: Option<&str>) -> Self {
+        if self.environment.is_none() {
+            self.environment = environment.map(str::to_owned);
+        }
         self
     }
 

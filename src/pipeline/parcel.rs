@@ -1,6 +1,5 @@
 //! What lanes carry, and what sends it.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::export::{Batch, Exporter, ScoreExporter};
@@ -9,16 +8,16 @@ use crate::pipeline::attempt::{Answer, attempt};
 use crate::pipeline::lane::Weigh;
 
 /// One thing on its way. A lane carries things of one kind.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) enum Parcel {
     Observation(Shared),
-    Score(Arc<Ready>),
+    Score(Box<Ready>),
 }
 
 impl Weigh for Parcel {
     fn weight(&self) -> usize {
         match self {
-            Self::Observation(observation) => observation.as_ref().weight(),
+            Self::Observation(observation) => Weigh::weight(observation),
             Self::Score(score) => score.weight(),
         }
     }
@@ -32,7 +31,7 @@ impl Parcel {
         }
     }
 
-    fn score(self) -> Option<Arc<Ready>> {
+    fn score(self) -> Option<Box<Ready>> {
         match self {
             Self::Score(score) => Some(score),
             Self::Observation(_) => None,

@@ -99,7 +99,7 @@ impl Posts {
     /// Gives a lane of scores one.
     pub(crate) fn offer_score(&mut self, lane: usize, now: Instant, score: Ready) {
         let lane = self.of_observations + lane;
-        self.step(lane, now, Event::Offered(vec![Parcel::Score(Arc::new(score))]));
+        self.step(lane, now, Event::Offered(vec![Parcel::Score(Box::new(score))]));
     }
 
     /// Takes an attempt back.

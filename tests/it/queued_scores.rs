@@ -384,3 +384,57 @@ fn without_batches_each_score_goes_by_itself() {
     assert_eq!(paths.iter().filter(|path| path.ends_with("ingestion")).count(), 1);
     assert_eq!(paths.iter().filter(|path| path.ends_with("scores")).count(), 4);
 }
+
+/// The server takes no environment from the trace.
+#[test]
+fn a_score_is_in_the_environment_of_its_trace() {
+    let server = support::langfuse();
+    let (dispatch, llm) = program(
+        tracing_llm::builder()
+            .environment("prod")
+            .langfuse(project(&server)),
+    );
+    dispatcher::with_default(&dispatch, || {
+        let root = info_span!("root", langfuse.environment = "early");
+        let inner = root.in_scope(|| info_span!("inner"));
+        inner.observation().score(Score::new("inherited", 1));
+        let plain = info_span!("plain");
+        let below = plain.in_scope(|| info_span!("below"));
+        below
+            .observation()
+            .score(Score::new("none", 1))
+            .trace()
+            .environment("late");
+        below.observation().score(Score::new("set late", 1));
+        below.observation().trace().score(Score::new("of the trace", 1));
+        below
+            .observation()
+            .score(Score::new("its own", 1).environment("own"));
+    });
+    let job = llm.trace("job").start();
+    job.trace().environment("by-hand").score(Score::new("by hand", 1));
+    job.score(Score::new("by hand, too", 1));
+    llm.flush_blocking(HANG);
+    let said: Vec<_> = scores(&server)
+        .into_iter()
+        .map(|score| {
+            format!(
+                "{}: {}",
+                score["name"].as_str().unwrap(),
+                score["environment"].as_str().unwrap()
+            )
+        })
+        .collect();
+    assert_eq!(
+        said,
+        [
+            "inherited: early",
+            "none: prod",
+            "set late: late",
+            "of the trace: late",
+            "its own: own",
+            "by hand: by-hand",
+            "by hand, too: by-hand",
+        ]
+    );
+}

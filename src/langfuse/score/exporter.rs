@@ -1,14 +1,10 @@
 //! Queued scores: what their lane sends through.
 
-use std::sync::Arc;
-
-use reqwest::Method;
-
 use crate::export::{ExportError, ExportFuture, Exported, ScoreExporter};
 use crate::http::Response;
 use crate::langfuse::client::{Langfuse, Request};
+use crate::langfuse::score::Way;
 use crate::langfuse::score::verdicts::{self, Verdict};
-use crate::langfuse::score::{Way, wire};
 use crate::model::Ready;
 use crate::otlp::answer::Reader;
 
@@ -28,7 +24,7 @@ impl LangfuseScores {
         Self { client, reader }
     }
 
-    async fn send(&self, scores: &[Arc<Ready>]) -> Result<Exported, ExportError> {
+    async fn send(&self, scores: &[Box<Ready>]) -> Result<Exported, ExportError> {
         let ways = self.client.score_ways();
         if ways.has(Way::Batch) {
             match self.send_together(scores).await? {
@@ -40,13 +36,9 @@ impl LangfuseScores {
     }
 
     /// All of them in one request; `None` where there is no such way.
-    async fn send_together(&self, scores: &[Arc<Ready>]) -> Result<Option<Exported>, ExportError> {
-        let environment = self.client.environment();
-        let events = scores.iter().map(|ready| wire::event(ready, environment));
-        let request = Request::change(Method::POST, "send scores", &["ingestion"]);
-        let answer = self
-            .once(request.body(wire::batch(events.collect())), scores.len())
-            .await;
+    async fn send_together(&self, scores: &[Box<Ready>]) -> Result<Option<Exported>, ExportError> {
+        let request = self.client.batch_of(scores.iter().map(AsRef::as_ref));
+        let answer = self.once(request, scores.len()).await;
         let answer = match answer {
             Err(Failed::Gone) => return Ok(None),
             Err(Failed::Because(error)) => return Err(error),
@@ -76,12 +68,10 @@ impl LangfuseScores {
     }
 
     /// A request for each, where there are no batches.
-    async fn send_each(&self, scores: &[Arc<Ready>]) -> Result<Exported, ExportError> {
+    async fn send_each(&self, scores: &[Box<Ready>]) -> Result<Exported, ExportError> {
         let (mut refused, mut first) = (0, None);
         for ready in scores {
-            let body = wire::body(ready, self.client.environment());
-            let request = Request::change(Method::POST, "send the score", &["scores"]);
-            let why = match self.once(request.body(body), 1).await {
+            let why = match self.once(self.client.request_of(ready), 1).await {
                 Ok(_) => continue,
                 Err(Failed::Because(error)) if error.is_retryable() => return Err(error),
                 Err(Failed::Because(error)) => error.to_string(),
@@ -112,7 +102,7 @@ impl LangfuseScores {
 }
 
 impl ScoreExporter for LangfuseScores {
-    fn export<'a>(&'a mut self, scores: &'a [Arc<Ready>]) -> ExportFuture<'a> {
+    fn export<'a>(&'a mut self, scores: &'a [Box<Ready>]) -> ExportFuture<'a> {
         Box::pin(self.send(scores))
     }
 }
