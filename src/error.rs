@@ -104,7 +104,8 @@ impl Error {
         self.kind == Kind::Unexpected
     }
 
-    /// The server is a Langfuse that is too old for this; the text names its version.
+    /// The server is a Langfuse of another age: too old to take traces, which the text says with its version, or too new for
+    /// an order of traces, since it stores none.
     #[must_use]
     pub fn is_unsupported_server(&self) -> bool {
         self.kind == Kind::Unsupported

@@ -5,6 +5,7 @@ mod builder;
 mod check;
 pub(crate) mod client;
 pub(crate) mod credentials;
+mod datasets;
 pub(crate) mod deployment;
 pub(crate) mod dialect;
 mod environment;
@@ -12,20 +13,30 @@ pub(crate) mod exporter;
 #[cfg(feature = "axum")]
 mod feedback;
 mod json;
+mod models;
 pub(crate) mod parameters;
 mod prompt;
+mod reads;
 pub(crate) mod score;
 pub(crate) mod settings;
 
 pub use builder::LangfuseBuilder;
 pub use check::{Health, Project, ServerVersion};
 pub use client::Langfuse;
+pub use datasets::{Dataset, DatasetItem, DatasetItems, NewDataset, NewDatasetItem};
 #[cfg(feature = "axum")]
 pub use feedback::{Feedback, TraceHeader};
+pub use models::{ModelPrice, NewModelPrice};
 #[cfg(feature = "yaml")]
 pub use prompt::PromptFile;
 pub use prompt::{
     Chat, ChatMessage, ChatPart, ChatPrompt, Fallback, NewPrompt, Prompt, PromptFilter, PromptPage,
     PromptRequest, PromptSource, PromptSummary, PromptUse, Selected, Selector, Template, Text, Unselected,
+};
+pub use reads::{
+    Aggregation, BlockingRows, Column, DailyCost, Dimension, ErrorRate, ExperimentItemRow, ExperimentRow,
+    Experiments, Fields, Filter, Granularity, Listing, Measure, MetricRow, MetricRows, Metrics, ModelTokens,
+    Money, NameLatency, ObservationRow, Observations, Operand, Rows, ScoreRow, ScoreRowValue, ScoreSubject,
+    Scores, SessionRow, Sessions, TraceOrder, TraceRow, Traces, UserCost, View, Window,
 };
 pub use score::{NewScoreConfig, Scored};

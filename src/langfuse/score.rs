@@ -92,7 +92,7 @@ impl Langfuse {
     /// Those of [`score`](Self::score). One that cannot be a score keeps all from being sent. One that the server refuses keeps no
     /// other from being taken; the text says how many there are, and why the first was refused. To send all of them again does no
     /// harm to those that have ids or keys.
-    pub async fn scores(&self, scores: impl IntoIterator<Item = Score>) -> Result<Vec<Scored>, Error> {
+    pub async fn score_all(&self, scores: impl IntoIterator<Item = Score>) -> Result<Vec<Scored>, Error> {
         self.scores_within(Budget::new(self.timeout()), scores).await
     }
 
@@ -109,13 +109,13 @@ impl Langfuse {
         Ok(scored)
     }
 
-    /// [`scores`](Self::scores) for code that is not async.
+    /// [`score_all`](Self::score_all) for code that is not async.
     ///
     /// # Errors
     ///
     /// The same.
-    pub fn scores_blocking(&self, scores: impl IntoIterator<Item = Score>) -> Result<Vec<Scored>, Error> {
-        self.wait(self.scores(scores))
+    pub fn score_all_blocking(&self, scores: impl IntoIterator<Item = Score>) -> Result<Vec<Scored>, Error> {
+        self.wait(self.score_all(scores))
     }
 
     /// Puts a score into the queue of the pipeline that this client is of, for this project: it is sent with the traces, in batches,

@@ -78,8 +78,13 @@ impl Usage {
             return;
         };
         let (_, tokens) = self.buckets.remove(place);
-        let known = self.get(into).unwrap_or_default();
-        self.set(into.into(), known.saturating_add(tokens));
+        self.count(into.into(), tokens);
+    }
+
+    /// Adds tokens to a bucket.
+    pub(crate) fn count(&mut self, name: Cow<'static, str>, tokens: u64) {
+        let known = self.get(&name).unwrap_or_default();
+        self.set(name, known.saturating_add(tokens));
     }
 
     /// Nothing is known.

@@ -31,6 +31,7 @@ mod prices;
 mod prompt_files;
 mod prompts;
 mod queued_scores;
+mod reads;
 mod receiver;
 mod runtimes;
 mod sampling;

@@ -91,7 +91,7 @@ fn a_batch_carries_ids_times_and_everything_that_is_said() {
         .unwrap();
     let time = UNIX_EPOCH + Duration::from_millis(1_767_225_600_250);
     let scored = langfuse
-        .scores_blocking([
+        .score_all_blocking([
             Score::new("user_rating", 0.8)
                 .on_trace(trace())
                 .key("u-1")
@@ -225,7 +225,7 @@ fn every_answer_to_a_batch_is_read() {
             Answer::json(207, &entries(&ids).to_string())
         });
         let scores = ["a", "b"].map(|name| Score::new(name, 1).on_trace(trace()));
-        let outcome = client_of(&server).scores_blocking(scores).map(drop);
+        let outcome = client_of(&server).score_all_blocking(scores).map(drop);
         let expected = expected.map_err(|text| text.replace("{host}", &server.address().to_string()));
         assert_eq!(outcome.map_err(|error| error.to_string()), expected);
         assert_eq!(server.requests().len(), 1);
@@ -260,7 +260,7 @@ fn a_way_that_is_gone_is_left_for_good() {
 
     let server = missing("/api/public/ingestion");
     let langfuse = client_of(&server);
-    langfuse.scores_blocking([score(), score()]).unwrap();
+    langfuse.score_all_blocking([score(), score()]).unwrap();
     assert_eq!(paths(&server), ["ingestion", "scores", "scores"]);
     langfuse.score_blocking(score().at(SystemTime::now())).unwrap();
     assert_eq!(paths(&server), ["scores"]);
@@ -274,7 +274,7 @@ fn a_way_that_is_gone_is_left_for_good() {
         let error = json!({"id": id, "status": 400, "message": "Event type not accepted", "error": "…"});
         Answer::json(207, &json!({"successes": [], "errors": [error]}).to_string())
     });
-    client_of(&server).scores_blocking([score()]).unwrap();
+    client_of(&server).score_all_blocking([score()]).unwrap();
     assert_eq!(paths(&server), ["ingestion", "scores"]);
 
     let server = Receiver::new(|_| Answer::json(404, r#"{"message":"Not Found"}"#));
@@ -338,7 +338,7 @@ fn a_trace_that_is_not_sent_takes_its_scores_with_it() {
     let score = || Score::new("x", 1);
     assert!(sampled_out(score().on_trace(high)));
     assert!(sampled_out(score().on_observation(high, observation())));
-    let scored = langfuse.scores_blocking([score().on_trace(high)]).unwrap();
+    let scored = langfuse.score_all_blocking([score().on_trace(high)]).unwrap();
     assert!(scored[0].is_sampled_out());
     assert!(server.requests().is_empty());
     assert!(!sampled_out(score().on_trace(low)));
@@ -373,7 +373,7 @@ fn credentials_stay_here() {
         assert!(!format!("{score:?}").contains(secret));
         langfuse.score_blocking(score.clone()).unwrap();
     }
-    langfuse.scores_blocking(scores).unwrap();
+    langfuse.score_all_blocking(scores).unwrap();
     let requests = server.requests();
     for request in &requests {
         let text = String::from_utf8(request.body.clone()).unwrap();
@@ -443,7 +443,7 @@ fn what_cannot_be_a_score_is_said_before_anything_is_sent() {
         for error in [
             langfuse.score_blocking(score.clone()).unwrap_err(),
             langfuse
-                .scores_blocking([on_trace(Score::new("fine", 1)), score.clone()])
+                .score_all_blocking([on_trace(Score::new("fine", 1)), score.clone()])
                 .unwrap_err(),
         ] {
             assert!(Error::is_invalid_value(&error));
