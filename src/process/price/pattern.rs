@@ -1,32 +1,18 @@
 //! Names of models with `*` in them.
 
-/// A model's name in which `*` stands for any text, none too, and the length of what is before the first. Case does not
-/// matter.
+/// A model's name in which `*` stands for any text, none too. Case does not matter.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Pattern(Box<str>, usize);
+pub(super) struct Pattern(Box<str>);
 
 impl Pattern {
     /// None for a pattern of spaces alone.
     pub(super) fn new(text: &str) -> Option<Self> {
         let text = text.trim();
-        let literal = text.find('*').unwrap_or(text.len());
-        (!text.is_empty()).then(|| Self(text.into(), literal))
-    }
-
-    /// The letter that names begin with, in lower case; `*` where it can be any.
-    pub(super) fn first(&self) -> u8 {
-        self.0.as_bytes().first().map_or(b'*', u8::to_ascii_lowercase)
+        (!text.is_empty()).then(|| Self(text.into()))
     }
 
     pub(super) fn matches(&self, name: &str) -> bool {
         let (pattern, name) = (self.0.as_bytes(), name.as_bytes());
-        // Names of one vendor begin alike: the last letter before the first `*` tells most of them apart.
-        let literal = pattern.get(..self.1).unwrap_or_default();
-        if let Some((wanted, at)) = literal.last().zip(self.1.checked_sub(1)) {
-            if !name.get(at).is_some_and(|byte| wanted.eq_ignore_ascii_case(byte)) {
-                return false;
-            }
-        }
         let (mut at, mut read) = (0, 0);
         // Where the last `*` stands, and how much of the name it has not taken.
         let mut last = None;

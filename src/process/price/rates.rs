@@ -5,7 +5,9 @@
 
 use std::borrow::Cow;
 use std::cmp::Reverse;
+use std::collections::HashMap;
 use std::iter;
+use std::sync::{Mutex, PoisonError};
 use std::time::UNIX_EPOCH;
 
 use super::pattern::Pattern;
@@ -18,11 +20,9 @@ use crate::model::{Cost, Usage};
 #[derive(Debug, Default)]
 pub(super) struct Rates {
     rows: Vec<Rate>,
-    /// For each first letter of a model's name the rows that may match it: a look at all of them would cost more than
-    /// all else that is read of a call.
-    by_letter: Vec<(u8, Vec<usize>)>,
-    /// Those that may match whatever the name begins with.
-    by_any: Vec<usize>,
+    /// The rows for each name that was asked for: a look through all of them costs more than all else that is read of a
+    /// call.
+    asked: Mutex<HashMap<Box<str>, Box<[usize]>>>,
 }
 
 /// A price for the models of one pattern, from one day on.
@@ -33,6 +33,9 @@ pub(super) struct Rate {
     /// Attodollars for one token.
     buckets: Vec<(Cow<'static, str>, u128)>,
 }
+
+/// So many names are remembered; who makes names up has each looked for.
+const MOST_ASKED: usize = 256;
 
 /// A model's name has fewer bytes than this; what is longer is something else, and not worth the search.
 const LONGEST_NAME: usize = 256;
@@ -60,24 +63,9 @@ impl Rates {
         // What was added last is asked first where nothing else decides: the sort is stable.
         rates.reverse();
         rates.sort_by_key(|rate| Reverse((rate.models.rank(), rate.from)));
-        let rows_for = |letter: Option<u8>| {
-            let rows = rates.iter().enumerate();
-            let may_match = rows.filter(|(_, rate)| {
-                let first = rate.models.first();
-                first == b'*' || Some(first) == letter
-            });
-            may_match.map(|(at, _)| at).collect::<Vec<_>>()
-        };
-        let mut letters: Vec<_> = rates.iter().map(|rate| rate.models.first()).collect();
-        letters.sort_unstable();
-        letters.dedup();
         Ok(Self {
-            by_letter: letters
-                .into_iter()
-                .map(|letter| (letter, rows_for(Some(letter))))
-                .collect(),
-            by_any: rows_for(None),
             rows: rates,
+            asked: Mutex::default(),
         })
     }
 
@@ -86,12 +74,19 @@ impl Rates {
         if model.len() > LONGEST_NAME {
             return None;
         }
-        let first = model.as_bytes().first()?.to_ascii_lowercase();
-        let rows = self.by_letter.iter().find(|(letter, _)| *letter == first);
-        let rows = rows.map_or(&self.by_any, |(_, rows)| rows);
-        rows.iter()
-            .filter_map(|row| self.rows.get(*row))
-            .find(|rate| rate.from <= at && rate.models.matches(model))
+        let valid = |row: &usize| self.rows.get(*row).filter(|rate| rate.from <= at);
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(rows) = asked.get(model) {
+            return rows.iter().find_map(valid);
+        }
+        let rows = self.rows.iter().enumerate();
+        let rows = rows.filter(|(_, rate)| rate.models.matches(model));
+        let rows: Box<[_]> = rows.map(|(row, _)| row).collect();
+        let found = rows.iter().find_map(valid);
+        if asked.len() < MOST_ASKED {
+            asked.insert(model.into(), rows);
+        }
+        found
     }
 }
 
