@@ -91,6 +91,7 @@ pub struct Builder {
     queue_bytes: usize,
     flush_deadline: Duration,
     immediate: bool,
+    jaeger_ui: Option<String>,
     diagnostics: Diagnostics,
 }
 
@@ -119,12 +120,13 @@ impl Builder {
             queue_bytes: Pipeline::DEFAULT_QUEUE_BYTES,
             flush_deadline: Pipeline::DEFAULT_FLUSH_DEADLINE,
             immediate: false,
+            jaeger_ui: None,
             diagnostics: Diagnostics::stderr(),
         }
     }
 
-    /// Reads `LANGFUSE_*` and `OTEL_*`. What the program says by the builder's other methods wins, and destinations
-    /// add up.
+    /// Reads `LANGFUSE_*`, `OTEL_*` and `JAEGER_UI_URL`. What the program says by the builder's other methods wins, and
+    /// destinations add up.
     pub fn from_env(mut self) -> Self {
         self.variables = Some(Variables::system());
         self
@@ -289,6 +291,21 @@ impl Builder {
         self
     }
 
+    /// Links the pages of a trace with each other, where both Langfuse and Jaeger are sent it: its root has the address of its
+    /// page in Jaeger as metadata `jaeger_url` in Langfuse, and that of its page in Langfuse as attribute `langfuse.trace.url`
+    /// over OTLP; the tree of [`console`](Self::console) shows both below the root (an exporter given to
+    /// [`exporter`](Self::exporter) is told none). The address is the one at which people open Jaeger, such as
+    /// `http://localhost:16686`; it wins over `JAEGER_UI_URL`. Credentials and a query in it are left out. Of several projects
+    /// the first is linked to.
+    ///
+    /// Langfuse's addresses have the project's id in them, for which the server is asked in the background, at the start and
+    /// until it answers: until then a root goes without. Who wants the link on the first trace, too, awaits
+    /// [`Langfuse::auth_check`](crate::Langfuse::auth_check) of [`Pipeline::langfuse`] before.
+    pub fn jaeger_ui(mut self, url: impl Into<String>) -> Self {
+        self.jaeger_ui = Some(url.into());
+        self
+    }
+
     /// Who is told, in one line, of what goes wrong; stderr when it is not set. It is called on the pipeline's thread, and
     /// on yours inside a span callback, with nothing locked: it may use `tracing`, and its panic is caught. It should not
     /// block.
@@ -327,9 +344,13 @@ impl Builder {
         }
         let (diagnostics, level) = (self.diagnostics.clone(), self.level);
         let (plain_names, error_events) = (self.plain_names, self.error_events);
-        let lanes = plan::lanes(self, &mut settings)?;
-        let observes = !lanes.is_empty();
-        let guard = pipeline::start(&settings, lanes, diagnostics.clone())?;
+        let plan = plan::plan(self, &mut settings)?;
+        let observes = !plan.lanes.is_empty();
+        let guard = pipeline::start(&settings, plan.lanes, diagnostics.clone())?;
+        if let Some(langfuse) = guard.langfuse().filter(|_| plan.links) {
+            let diagnostics = diagnostics.clone();
+            guard.spawn(async move { langfuse.learn_project(|line| diagnostics.say(line)).await });
+        }
         if !observes {
             return Ok((LlmLayer::disabled(level), guard));
         }

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, TryLockError};
 
 use crate::console::draw::Style;
 use crate::console::waiting::Waiting;
+use crate::dialect::Pages;
 use crate::export::{Batch, ExportError, ExportFuture, Exported, Exporter};
 
 /// Prints every finished trace as a tree:
@@ -57,7 +58,7 @@ impl ConsoleExporter {
     pub fn new(out: impl Write + Send + 'static) -> Self {
         Self {
             out: Arc::new(Mutex::new(Box::new(out))),
-            style: Style { color: false },
+            style: Style::PLAIN,
             waiting: Waiting::default(),
         }
     }
@@ -65,7 +66,13 @@ impl ConsoleExporter {
     /// Whether to print in colour.
     #[must_use]
     pub fn color(mut self, color: bool) -> Self {
-        self.style = Style { color };
+        self.style.color = color;
+        self
+    }
+
+    /// Prints the addresses of these pages below each root.
+    pub(crate) fn linked(mut self, pages: Vec<(&'static str, Pages)>) -> Self {
+        self.style.pages = pages;
         self
     }
 }
@@ -77,7 +84,7 @@ impl Exporter for ConsoleExporter {
 
     fn export<'a>(&'a mut self, batch: &'a Batch) -> ExportFuture<'a> {
         Box::pin(async {
-            let text = self.waiting.add(batch, self.style);
+            let text = self.waiting.add(batch, &self.style);
             if text.is_empty() {
                 return Ok(Exported::all());
             }
@@ -96,7 +103,7 @@ impl Exporter for ConsoleExporter {
 /// Prints what still waits.
 impl Drop for ConsoleExporter {
     fn drop(&mut self) {
-        let text = self.waiting.rest(self.style);
+        let text = self.waiting.rest(&self.style);
         if !text.is_empty() {
             // Nobody is left who could be told.
             let _ = write(&self.out, &text);

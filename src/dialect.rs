@@ -3,9 +3,11 @@
 
 mod gen_ai;
 mod limits;
+mod pages;
 
 pub(crate) use gen_ai::GenAiDialect;
 pub(crate) use limits::Limits;
+pub(crate) use pages::Pages;
 
 use crate::clock::UnixNanos;
 use crate::model::{Lane, Level, Link, Observation, ValueRef};

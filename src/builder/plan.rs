@@ -1,5 +1,6 @@
 //! Which lanes there are: what the program named, and what the variables ask for.
 
+mod links;
 mod wanted;
 
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use crate::otlp::settings::OtlpSettings;
 use crate::pipeline::{Companion, LaneSpec, Settings};
 use crate::sample::SampleRate;
 
+use self::links::Links;
 use self::wanted::Wanted;
 
 /// Smaller than OpenTelemetry's: one span that Langfuse cannot convert costs its whole request.
@@ -37,9 +39,17 @@ const CONSOLE_INTERVAL: Duration = Duration::from_millis(200);
 #[cfg(feature = "opentelemetry")]
 const SDK_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The lanes of a builder, in the order Langfuse, OTLP, the program's own, console; what the variables say of the whole
-/// pipeline goes into its settings.
-pub(super) fn lanes(mut builder: Builder, settings: &mut Settings) -> Result<Vec<LaneSpec>, Error> {
+/// What is to be started.
+#[derive(Default)]
+pub(super) struct Plan {
+    /// In the order Langfuse, OTLP, the program's own, console.
+    pub(super) lanes: Vec<LaneSpec>,
+    /// Somebody wants the addresses of traces in Langfuse.
+    pub(super) links: bool,
+}
+
+/// The plan of a builder; what the variables say of the whole pipeline goes into its settings.
+pub(super) fn plan(mut builder: Builder, settings: &mut Settings) -> Result<Plan, Error> {
     let mut wanted = Wanted::by_hand(&mut builder)?;
     match builder.variables.take() {
         Some(variables) => {
@@ -55,12 +65,13 @@ pub(super) fn lanes(mut builder: Builder, settings: &mut Settings) -> Result<Vec
         }
     }
     if wanted.disabled {
-        return Ok(Vec::new());
+        return Ok(Plan::default());
     }
     settings.queue_count = wanted.batching.queue;
     settings.captures_arguments = wanted.capture_arguments;
     settings.verbose = wanted.verbose;
     let batching = wanted.batching;
+    let mut links = Links::of(&wanted, &builder);
     let resource = Arc::new(wanted.resource);
     let mut lanes = Lanes::of(wanted.rate);
     for asked in wanted.langfuse {
@@ -74,6 +85,7 @@ pub(super) fn lanes(mut builder: Builder, settings: &mut Settings) -> Result<Vec
         let dialect = LangfuseDialect::new(Arc::clone(&resource), environment, release);
         let dialect = dialect.guessed_usage(builder.guessed_usage);
         let dialect = dialect.with_shipped_prices(builder.send_shipped_prices);
+        let dialect = dialect.linked(links.jaeger.clone());
         let (batch, batch_bytes) = (settings.flush_at, settings.batch_bytes);
         let (interval, rate) = (settings.flush_interval, settings.rate);
         let timeout = settings.timeout.saturating_add(GRACE);
@@ -81,6 +93,7 @@ pub(super) fn lanes(mut builder: Builder, settings: &mut Settings) -> Result<Vec
         else {
             continue;
         };
+        links.add(&client);
         lanes.push(Box::new(exporter), Scope::Observations, asked.choices, |spec| {
             spec.batch = LANGFUSE_BATCH;
             spec.timeout = timeout;
@@ -98,6 +111,7 @@ pub(super) fn lanes(mut builder: Builder, settings: &mut Settings) -> Result<Vec
         let (settings, variables) = (asked.settings, asked.variables);
         let mut dialect = GenAiDialect::new(Arc::clone(&resource), wanted.capture_content);
         dialect.limits = settings.limits;
+        dialect.langfuse = links.langfuse.clone();
         let (timeout, rate) = (settings.timeout.saturating_add(GRACE), settings.rate);
         let exporter = otlp(settings, dialect);
         let Some(exporter) = opened(exporter, variables, &builder.diagnostics)? else {
@@ -111,7 +125,8 @@ pub(super) fn lanes(mut builder: Builder, settings: &mut Settings) -> Result<Vec
     }
     #[cfg(feature = "opentelemetry")]
     for destination in builder.opentelemetry {
-        let dialect = GenAiDialect::new(Arc::clone(&resource), wanted.capture_content);
+        let mut dialect = GenAiDialect::new(Arc::clone(&resource), wanted.capture_content);
+        dialect.langfuse = links.langfuse.clone();
         let exporter = (destination.open)(dialect);
         lanes.push(exporter, Scope::Everything, destination.choices, |spec| {
             spec.timeout = SDK_TIMEOUT;
@@ -122,13 +137,16 @@ pub(super) fn lanes(mut builder: Builder, settings: &mut Settings) -> Result<Vec
         lanes.push(exporter, scope, Choices::default(), |spec| batching.apply(spec))?;
     }
     if wanted.console {
-        let exporter = Box::new(ConsoleExporter::stderr());
+        let exporter = Box::new(ConsoleExporter::stderr().linked(links.all()));
         lanes.push(exporter, Scope::Observations, Choices::default(), |spec| {
             spec.interval = CONSOLE_INTERVAL;
         })?;
     }
     name_apart(&mut lanes.list)?;
-    Ok(lanes.list.into_iter().map(|(spec, _)| spec).collect())
+    Ok(Plan {
+        lanes: lanes.list.into_iter().map(|(spec, _)| spec).collect(),
+        links: links.asked,
+    })
 }
 
 /// The exporter to a Langfuse project, and the client of the same project, which share their connections.
@@ -249,6 +267,6 @@ mod tests {
         ];
         let mut builder = crate::builder();
         builder.variables = Some(Variables::from_pairs(variables));
-        assert!(lanes(builder, &mut Settings::default()).is_ok_and(|lanes| lanes.is_empty()));
+        assert!(plan(builder, &mut Settings::default()).is_ok_and(|plan| plan.lanes.is_empty()));
     }
 }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::console::line::{first_line, word};
+use crate::dialect::Pages;
 use crate::model::{Content, Kind, Level, Node, Observation, ValueRef, write_arguments};
 
 /// How wide a line may grow before its content is cut.
@@ -19,9 +20,11 @@ const NAME: usize = 60;
 const DEPTH: usize = 16;
 
 /// How a picture looks.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(super) struct Style {
     pub(super) color: bool,
+    /// Where else a trace is shown, with their names.
+    pub(super) pages: Vec<(&'static str, Pages)>,
 }
 
 /// An SGR parameter: what the text is shown in.
@@ -36,15 +39,24 @@ impl Paint {
 }
 
 impl Style {
+    /// Without colour and pages.
+    pub(super) const PLAIN: Self = Self {
+        color: false,
+        pages: Vec::new(),
+    };
+
     /// Draws one trace: a line about the whole, then its trees. `nodes` are in the order of the walk.
-    pub(super) fn trace(self, nodes: &[Node<'_>], finished: bool, out: &mut String) {
+    pub(super) fn trace(&self, nodes: &[Node<'_>], finished: bool, out: &mut String) {
         let Some(top) = nodes.first() else { return };
         self.head(top.observation, nodes, finished, out);
         // For each level above the current node, whether a sibling is to come there.
         let mut rails: Vec<bool> = Vec::new();
-        for node in nodes {
+        for (at, node) in nodes.iter().enumerate() {
             rails.truncate(node.depth.saturating_sub(1));
             self.node(node, &rails, out);
+            if at == 0 {
+                self.links(node, out);
+            }
             if node.depth > 0 {
                 rails.push(!node.last);
             }
@@ -52,7 +64,7 @@ impl Style {
     }
 
     /// `trace answer · user u-1 · session s-1 · tags a, b · environment e · 160 tokens · $0.0003 · <trace id>`
-    fn head(self, top: &Observation, nodes: &[Node<'_>], finished: bool, out: &mut String) {
+    fn head(&self, top: &Observation, nodes: &[Node<'_>], finished: bool, out: &mut String) {
         let trace = top.trace();
         let mut facts = Vec::new();
         let mut fact = |label: &str, value: Option<&str>| {
@@ -83,7 +95,7 @@ impl Style {
         out.push('\n');
     }
 
-    fn node(self, node: &Node<'_>, rails: &[bool], out: &mut String) {
+    fn node(&self, node: &Node<'_>, rails: &[bool], out: &mut String) {
         let observation = node.observation;
         let above: String = rails
             .iter()
@@ -114,7 +126,18 @@ impl Style {
         self.content("out  ", observation, observation.output_place(), &margin, out);
     }
 
-    fn status(self, observation: &Observation, out: &mut String) {
+    /// `│  jaeger  http://…`, below the root.
+    fn links(&self, root: &Node<'_>, out: &mut String) {
+        let margin = if root.leaf { "   " } else { "│  " };
+        for (name, pages) in &self.pages {
+            if let Some(url) = pages.of(root.observation.trace_id()) {
+                self.paint(Paint::DIM, &format!("{margin}{name}  {url}"), out);
+                out.push('\n');
+            }
+        }
+    }
+
+    fn status(&self, observation: &Observation, out: &mut String) {
         let level = observation.level();
         let paint = match level {
             Level::Error => Paint::RED,
@@ -133,7 +156,7 @@ impl Style {
     }
 
     fn content(
-        self,
+        &self,
         label: &str,
         observation: &Observation,
         content: Content,
@@ -160,7 +183,7 @@ impl Style {
         out.push('\n');
     }
 
-    fn paint(self, paint: Paint, text: &str, out: &mut String) {
+    fn paint(&self, paint: Paint, text: &str, out: &mut String) {
         if self.color && !text.is_empty() {
             out.extend(["\u{1b}[", paint.0, "m", text, "\u{1b}[0m"]);
         } else {
@@ -279,11 +302,16 @@ mod tests {
     use crate::model::hand::{Hand, made};
     use crate::model::{Forest, Shared, TraceAttributes, Usage, Value};
 
+    const COLORED: Style = Style {
+        color: true,
+        pages: Vec::new(),
+    };
+
     fn ms(number: u64) -> Duration {
         Duration::from_millis(number)
     }
 
-    fn draw(style: Style, finished: bool, observations: impl IntoIterator<Item = Hand>) -> String {
+    fn draw(style: &Style, finished: bool, observations: impl IntoIterator<Item = Hand>) -> String {
         let observations: Vec<Shared> = observations.into_iter().map(Hand::shared).collect();
         let observations: Vec<&Observation> = observations.iter().map(AsRef::as_ref).collect();
         let nodes: Vec<Node<'_>> = Forest::new(&observations, 0).walk().collect();
@@ -294,7 +322,7 @@ mod tests {
     }
 
     fn check(observations: impl IntoIterator<Item = Hand>, expected: &str) {
-        let drawn = draw(Style { color: false }, true, observations);
+        let drawn = draw(&Style::PLAIN, true, observations);
         assert_eq!(drawn, expected.trim_start_matches('\n'), "\n{drawn}");
     }
 
@@ -454,7 +482,7 @@ SPAN levels  0 ns
             made("c").below("b").at(ms(2), ms(1)),
             made("d").below("a").at(ms(3), ms(1)),
         ];
-        let drawn = draw(Style { color: false }, false, pieces);
+        let drawn = draw(&Style::PLAIN, false, pieces);
         let expected = "trace b (unfinished) · eafe895eb8119e6e5d06463590b2ef81\nSPAN b  1.0 ms\n└─ SPAN c  1.0 ms\nSPAN d  1.0 ms\n";
         assert_eq!(drawn, expected);
     }
@@ -469,7 +497,7 @@ SPAN levels  0 ns
                 Some(parent) => made(name).below(names[parent]).output(ValueRef::U64(7)),
                 None => made(name),
             });
-        let drawn = draw(Style { color: false }, true, chain);
+        let drawn = draw(&Style::PLAIN, true, chain);
         let end: Vec<String> = drawn
             .lines()
             .rev()
@@ -512,7 +540,7 @@ SPAN levels  0 ns
         let child = made("child")
             .below("\u{1b}[2Jx\u{9b}1m\ry")
             .argument("a", ValueRef::Text(evil));
-        let drawn = draw(Style { color: false }, true, [top, child]);
+        let drawn = draw(&Style::PLAIN, true, [top, child]);
         assert!(
             !drawn.contains(|char: char| char.is_control() && char != '\n'),
             "{drawn}"
@@ -521,8 +549,29 @@ SPAN levels  0 ns
     }
 
     #[test]
+    fn pages_stand_below_the_root_once_where_they_are_known() {
+        let style = Style {
+            color: false,
+            pages: vec![
+                ("langfuse", Pages::new(|_| None)),
+                ("jaeger", Pages::new(|_| Some("http://j/1".to_owned()))),
+            ],
+        };
+        let id = "eafe895eb8119e6e5d06463590b2ef81";
+        assert_eq!(
+            draw(&style, true, [made("a").output(ValueRef::U64(7))]),
+            format!("trace a · {id}\nSPAN a  0 ns\n   out  7\n   jaeger  http://j/1\n")
+        );
+        let pieces = [made("b").below("lost"), made("c").below("lost")];
+        assert_eq!(
+            draw(&style, false, pieces),
+            format!("trace b (unfinished) · {id}\nSPAN b  0 ns\n   jaeger  http://j/1\nSPAN c  0 ns\n")
+        );
+    }
+
+    #[test]
     fn color_changes_nothing_but_the_color() {
-        let colored = draw(Style { color: true }, true, request());
+        let colored = draw(&COLORED, true, request());
         assert!(
             colored.contains("\u{1b}[1;31mERROR no ticket T-1\u{1b}[0m"),
             "{colored}"
@@ -538,7 +587,7 @@ SPAN levels  0 ns
                 }
             })
             .collect();
-        assert_eq!(plain, draw(Style { color: false }, true, request()));
+        assert_eq!(plain, draw(&Style::PLAIN, true, request()));
     }
 
     #[test]

@@ -32,7 +32,7 @@ struct Trace {
 
 impl Waiting {
     /// Takes a batch and draws what can be shown now.
-    pub(super) fn add(&mut self, batch: &Batch, style: Style) -> String {
+    pub(super) fn add(&mut self, batch: &Batch, style: &Style) -> String {
         self.lane = batch.lane();
         let (mut tops, mut now) = (Vec::new(), 0);
         for observation in batch.clone().into_observations() {
@@ -57,13 +57,13 @@ impl Waiting {
     }
 
     /// Draws all that waits.
-    pub(super) fn rest(&mut self, style: Style) -> String {
+    pub(super) fn rest(&mut self, style: &Style) -> String {
         self.unfinished(style, |_| true)
     }
 
     /// Draws the trees of a trace whose top has come. What hangs elsewhere waits on: under a hidden span a trace can
     /// have several tops.
-    fn finished(&mut self, id: TraceId, style: Style) -> String {
+    fn finished(&mut self, id: TraceId, style: &Style) -> String {
         let Some(trace) = self.traces.get_mut(&id) else {
             return String::new();
         };
@@ -96,7 +96,7 @@ impl Waiting {
     }
 
     /// Gives traces up and draws what there is of them, in the order in which they last moved.
-    fn unfinished(&mut self, style: Style, give_up: impl Fn(&Trace) -> bool) -> String {
+    fn unfinished(&mut self, style: &Style, give_up: impl Fn(&Trace) -> bool) -> String {
         let mut given_up: Vec<(TraceId, Trace)> = Vec::new();
         self.traces.retain(|id, trace| {
             let keep = !give_up(trace);
@@ -130,11 +130,9 @@ mod tests {
     use crate::model::ValueRef;
     use crate::model::hand::{Hand, made};
 
-    const PLAIN: Style = Style { color: false };
-
     fn add(waiting: &mut Waiting, observations: impl IntoIterator<Item = Hand>) -> Vec<String> {
         let batch = Batch::new(0, observations.into_iter().map(Hand::shared).collect());
-        let text = waiting.add(&batch, PLAIN);
+        let text = waiting.add(&batch, &Style::PLAIN);
         lines(&text)
     }
 
@@ -232,7 +230,7 @@ mod tests {
             ],
         );
         let rest = ["trace one (unfinished)", "SPAN one", "SPAN two", "└─ SPAN below"];
-        assert_eq!(lines(&waiting.rest(PLAIN)), rest);
-        assert_eq!(waiting.rest(PLAIN), "");
+        assert_eq!(lines(&waiting.rest(&Style::PLAIN)), rest);
+        assert_eq!(waiting.rest(&Style::PLAIN), "");
     }
 }

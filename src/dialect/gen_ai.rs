@@ -13,7 +13,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use self::named::Named;
-use super::{Attributes, Dialect, Limits, Span};
+use super::{Attributes, Dialect, Limits, Pages, Span};
 use crate::field::{Role, Trust, gen_ai, semantic_name};
 use crate::model::{
     Content, CostOrigin, EventHead, EventKind, Field, Kind, Lane, Level, Observation, Resource, ValueRef,
@@ -30,6 +30,8 @@ pub(crate) struct GenAiDialect {
     capture_content: bool,
     /// How much of a span is written.
     pub(crate) limits: Limits,
+    /// Where Langfuse shows the same traces.
+    pub(crate) langfuse: Pages,
 }
 
 impl GenAiDialect {
@@ -39,6 +41,7 @@ impl GenAiDialect {
             resource,
             capture_content,
             limits: Limits::default(),
+            langfuse: Pages::default(),
         }
     }
 }
@@ -123,7 +126,8 @@ fn own(fields: &Placed<'_>, attributes: &mut impl Attributes) {
 }
 
 impl GenAiDialect {
-    /// What was said of the whole trace through a handle: on its topmost span, under the names of the handle's methods.
+    /// What was said of the whole trace through a handle: on its topmost span, under the names of the handle's methods. And
+    /// where it is seen in Langfuse.
     fn trace(&self, observation: &Observation, attributes: &mut impl Attributes) {
         let trace = observation.trace();
         for (key, text) in [
@@ -141,6 +145,9 @@ impl GenAiDialect {
             if self.capture_content || value.as_ref().len() <= CONTENT_BYTES {
                 attributes.put(key.as_ref(), value.as_ref());
             }
+        }
+        if let Some(url) = self.langfuse.of(observation.trace_id()) {
+            attributes.text("langfuse.trace.url", &url);
         }
     }
 

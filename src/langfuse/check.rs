@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use crate::error::{Error, Kind};
 use crate::id::TraceId;
@@ -184,11 +185,37 @@ impl Langfuse {
             Some(project) => project.id.clone(),
             None => self.auth_check().await?.id,
         };
-        let page = self
-            .base()
-            .clone()
-            .join(&format!("project/{project}/traces/{trace}"));
-        Ok(page.to_string())
+        Ok(self.page(&project, trace))
+    }
+
+    /// The address of the page of a trace that the server is sent, once the project is known.
+    pub(crate) fn known_trace_url(&self, trace: TraceId) -> Option<String> {
+        let project = self.known_project().get()?;
+        self.samples(trace).then(|| self.page(&project.id, trace))
+    }
+
+    fn page(&self, project: &str, trace: TraceId) -> String {
+        let base = self.base().clone();
+        base.join(&format!("project/{project}/traces/{trace}"))
+            .to_string()
+    }
+
+    /// Asks for the project until it is known: the server may come up after the program. The first failure is said. It wants
+    /// a runtime with timers.
+    pub(crate) async fn learn_project(&self, say: impl Fn(&str)) {
+        const FIRST_WAIT: Duration = Duration::from_secs(5);
+        const LONGEST_WAIT: Duration = Duration::from_secs(5 * 60);
+        let mut wait = FIRST_WAIT;
+        while self.known_project().get().is_none() {
+            let Err(error) = self.auth_check().await else {
+                return;
+            };
+            if wait == FIRST_WAIT {
+                say(&format!("no links to Langfuse yet: {error}"));
+            }
+            tokio::time::sleep(wait).await;
+            wait = (wait * 2).min(LONGEST_WAIT);
+        }
     }
 
     /// [`trace_url`](Self::trace_url) for code that is not async.

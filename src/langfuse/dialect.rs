@@ -14,7 +14,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use super::environment::normalise;
 use super::json;
 use super::parameters::Parameters;
-use crate::dialect::{Attributes, Dialect, Span};
+use crate::dialect::{Attributes, Dialect, Pages, Span};
 use crate::field::Role;
 use crate::model::{
     Content, CostOrigin, Field, Kind, Lane, Level, Observation, Resource, ValueRef, write_arguments,
@@ -30,6 +30,8 @@ pub(crate) struct LangfuseDialect {
     /// Whether the server may count the tokens of a generation that reports none.
     guessed_usage: bool,
     shipped_prices: bool,
+    /// Where Jaeger shows the same traces.
+    jaeger: Pages,
 }
 
 impl LangfuseDialect {
@@ -42,6 +44,7 @@ impl LangfuseDialect {
             release: given(release),
             guessed_usage: true,
             shipped_prices: false,
+            jaeger: Pages::default(),
         }
     }
 
@@ -55,6 +58,12 @@ impl LangfuseDialect {
     /// computing one, and its own table is newer and the project's.
     pub(crate) fn with_shipped_prices(mut self, sent: bool) -> Self {
         self.shipped_prices = sent;
+        self
+    }
+
+    /// The metadata of each trace says where Jaeger shows it.
+    pub(crate) fn linked(mut self, jaeger: Pages) -> Self {
+        self.jaeger = jaeger;
         self
     }
 }
@@ -108,6 +117,9 @@ impl Dialect for LangfuseDialect {
         row.trace(observation, self);
         if observation.parent_in(lane).is_none() {
             row.0.put("langfuse.internal.is_app_root", ValueRef::Bool(true));
+            // The server reads a trace's metadata from this row.
+            let page = self.jaeger.of(observation.trace_id());
+            row.text("langfuse.trace.metadata.jaeger_url", page.as_deref());
         }
         observation.fields().for_each(|field| row.metadata(&field));
     }

@@ -22,6 +22,7 @@ mod golden;
 mod grpc;
 mod jaeger_harness;
 mod kit;
+mod links;
 mod manual;
 mod misuse;
 mod neighbours;

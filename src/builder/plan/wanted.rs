@@ -4,7 +4,8 @@ use crate::builder::Builder;
 use crate::builder::choices::Choices;
 use crate::dialect::Limits;
 use crate::env::{FromEnv, Reader, Variables};
-use crate::error::Error;
+use crate::error::{Error, Kind};
+use crate::http::Endpoint;
 use crate::langfuse::deployment::Deployment;
 use crate::langfuse::settings::LangfuseSettings;
 use crate::model::{Resource, Value};
@@ -51,6 +52,8 @@ pub(super) struct Wanted {
     pub(super) batching: Batching,
     /// Every answer of a destination is said.
     pub(super) verbose: bool,
+    /// Where Jaeger shows traces; whoever says it wants links.
+    pub(super) jaeger_ui: Option<Endpoint>,
 }
 
 impl Wanted {
@@ -89,6 +92,7 @@ impl Wanted {
             rate: SampleRate::chosen(builder.sample_rate)?,
             batching: Batching::default(),
             verbose: false,
+            jaeger_ui: jaeger_ui(builder.jaeger_ui.as_deref())?,
         })
     }
 
@@ -143,6 +147,7 @@ impl Wanted {
             self.capture_arguments = switches.capture_arguments;
         }
         self.verbose = switches.verbose;
+        self.jaeger_ui = self.jaeger_ui.take().or(switches.jaeger_ui);
     }
 
     /// Langfuse takes OTLP, and its guides for other languages say how to send it. It is then served as Langfuse, since
@@ -213,6 +218,7 @@ struct Switches {
     capture_content: bool,
     capture_arguments: bool,
     verbose: bool,
+    jaeger_ui: Option<Endpoint>,
 }
 
 impl Switches {
@@ -221,8 +227,28 @@ impl Switches {
             capture_content: reader.flag("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", false),
             capture_arguments: reader.flag("LANGFUSE_OBSERVE_DECORATOR_IO_CAPTURE_ENABLED", true),
             verbose: reader.flag("LANGFUSE_DEBUG", false),
+            jaeger_ui: jaeger_ui_from_env(reader),
         })
     }
+}
+
+fn jaeger_ui(given: Option<&str>) -> Result<Option<Endpoint>, Error> {
+    let bad = |reason| {
+        Error::new(
+            Kind::InvalidValue,
+            format!("the address of Jaeger's pages {reason}"),
+        )
+    };
+    given.map(Endpoint::parse).transpose().map_err(bad)
+}
+
+fn jaeger_ui_from_env(reader: &mut Reader<'_>) -> Option<Endpoint> {
+    let name = "JAEGER_UI_URL";
+    let read = reader.get(name).as_deref().map(Endpoint::parse).transpose();
+    read.unwrap_or_else(|reason| {
+        reader.say(format!("{name} {reason}: traces have no links"));
+        None
+    })
 }
 
 fn take<T>(read: FromEnv<T>, messages: &mut Vec<String>) -> T {

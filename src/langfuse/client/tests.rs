@@ -271,3 +271,34 @@ fn nothing_secret_comes_back() {
     }
     assert!(error.to_string().contains("[redacted]"), "{error}");
 }
+
+/// Time stands until somebody waits for it.
+#[tokio::test(start_paused = true)]
+async fn the_project_is_asked_for_until_it_is_known_and_the_first_failure_is_said() {
+    let answers = Mutex::new(vec![
+        Answer::json(200, r#"{"data":[{"id":"p-1","name":"lab"}]}"#),
+        Answer::status(404),
+        Answer::status(401),
+    ]);
+    let server = Receiver::new(move |_| answers.lock().unwrap().pop().unwrap());
+    let client = client(&server.url(), LONG);
+    let trace = TraceId::from_seed("a");
+    assert_eq!(client.known_trace_url(trace), None);
+    let said = Mutex::new(Vec::new());
+    let begun = tokio::time::Instant::now();
+    let say = |line: &str| said.lock().unwrap().push(line.to_owned());
+    client.learn_project(say).await;
+    assert_eq!(begun.elapsed(), Duration::from_secs(5 + 10));
+    let host = server.address();
+    assert_eq!(
+        *said.lock().unwrap(),
+        [format!(
+            "no links to Langfuse yet: cannot check the keys: {host} answered 401 Unauthorized"
+        )]
+    );
+    let url = format!("{}/project/p-1/traces/{trace}", server.url());
+    assert_eq!(client.known_trace_url(trace), Some(url));
+    // Known, it is asked for no more.
+    client.learn_project(say).await;
+    assert_eq!(server.requests().len(), 3);
+}
