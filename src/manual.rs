@@ -43,6 +43,7 @@
 //! [`Pipeline::trace`]: crate::Pipeline::trace
 
 mod draft;
+mod experiment;
 mod handle;
 mod start;
 mod trace;
@@ -52,6 +53,7 @@ use std::time::SystemTime;
 
 use crate::clock::unix_nanos;
 
+pub use self::experiment::{Experiment, ExperimentItem};
 pub use self::handle::Handle;
 pub use self::start::{Start, StartTrace};
 pub use self::trace::TraceHandle;

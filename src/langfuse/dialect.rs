@@ -239,6 +239,9 @@ impl<A: Attributes> Row<'_, A> {
             trace.release.as_deref().or(process.release.as_deref()),
         );
         self.text("langfuse.version", trace.version.as_deref());
+        for (key, text) in &trace.experiment {
+            self.text(key, Some(text));
+        }
         if let Some(public) = trace.public {
             self.0.put("langfuse.trace.public", ValueRef::Bool(public));
         }

@@ -9,7 +9,7 @@ use crate::field::Role;
 use crate::id::{SpanId, TraceId};
 use crate::manual::draft::{Beginning, Work};
 use crate::manual::trace::State;
-use crate::manual::{Handle, OpenObservation};
+use crate::manual::{ExperimentItem, Handle, OpenObservation};
 use crate::model::{Kind, Lanes, Parents, ValueRef};
 use crate::read;
 use crate::sink::Source;
@@ -21,6 +21,7 @@ pub struct StartTrace {
     source: Source,
     id: Option<String>,
     root: Beginning,
+    item: Option<ExperimentItem>,
 }
 
 impl StartTrace {
@@ -37,6 +38,7 @@ impl StartTrace {
             source,
             id: None,
             root,
+            item: None,
         }
     }
 
@@ -67,6 +69,13 @@ impl StartTrace {
         self
     }
 
+    /// The trace is an item of an experiment: each observation of it says so to Langfuse, also those of `tracing` that
+    /// stand below one of it ([`Handle::in_scope`]).
+    pub fn experiment(mut self, item: &ExperimentItem) -> Self {
+        self.item = Some(item.clone());
+        self
+    }
+
     /// When the root began; now when it is not set.
     pub fn start_at(mut self, time: SystemTime) -> Self {
         self.root.time = Some(unix_nanos(time));
@@ -74,7 +83,7 @@ impl StartTrace {
     }
 
     /// The trace begins, with its root.
-    pub fn start(self) -> OpenObservation {
+    pub fn start(mut self) -> OpenObservation {
         let word = self.id.filter(|word| !word.is_empty());
         let given = word.as_deref().map(str::parse::<TraceId>);
         let (id, is_derived) = match (given, &word) {
@@ -82,7 +91,14 @@ impl StartTrace {
             (_, Some(word)) => (TraceId::from_seed(word), true),
             _ => (self.source.ids.trace(), false),
         };
+        let said = self.item.map(|item| {
+            let root = *self.root.id.get_or_insert_with(|| self.source.ids.span());
+            item.attributes(root)
+        });
         let trace = State::new(self.source, id, &self.root.name);
+        if let Some(said) = said {
+            trace.set(|attributes| attributes.experiment = said);
+        }
         if let Some(word) = word.filter(|_| is_derived) {
             trace.set(|attributes| {
                 let word = ValueRef::Text(&word);

@@ -25,6 +25,8 @@ pub(crate) struct TraceAttributes {
     pub(crate) public: Option<bool>,
     /// The prompt of the generations here.
     pub(crate) prompt: Option<Arc<PromptLink>>,
+    /// The item of an experiment that the trace is: Langfuse's names, with what they say.
+    pub(crate) experiment: Vec<(&'static str, Arc<str>)>,
     /// In order of first sight, each once, the first 128.
     pub(crate) tags: Vec<Arc<str>>,
     /// In order of first sight, each key once, the first 128.
@@ -81,6 +83,7 @@ impl TraceAttributes {
         version: None,
         public: None,
         prompt: None,
+        experiment: Vec::new(),
         tags: Vec::new(),
         metadata: Vec::new(),
     };
@@ -100,6 +103,9 @@ impl TraceAttributes {
         take(&mut self.version, &nearer.version);
         take(&mut self.public, &nearer.public);
         take(&mut self.prompt, &nearer.prompt);
+        if !nearer.experiment.is_empty() {
+            self.experiment.clone_from(&nearer.experiment);
+        }
         nearer.tags.iter().for_each(|tag| self.tag(tag));
         for (key, value) in &nearer.metadata {
             self.set_metadata(key, value.clone());
@@ -122,7 +128,11 @@ impl TraceAttributes {
 
     /// Whether nothing else is said than such texts.
     pub(crate) fn has_only_words(&self) -> bool {
-        self.public.is_none() && self.prompt.is_none() && self.tags.is_empty() && self.metadata.is_empty()
+        self.public.is_none()
+            && self.prompt.is_none()
+            && self.experiment.is_empty()
+            && self.tags.is_empty()
+            && self.metadata.is_empty()
     }
 
     /// Every text with a place of its own.
@@ -135,7 +145,8 @@ impl TraceAttributes {
             &self.release,
             &self.version,
         ];
-        single.into_iter().flatten().chain(&self.tags)
+        let experiment = self.experiment.iter().map(|(_, text)| text);
+        single.into_iter().flatten().chain(experiment).chain(&self.tags)
     }
 
     /// The same, in the same order.
@@ -148,7 +159,12 @@ impl TraceAttributes {
             &mut self.release,
             &mut self.version,
         ];
-        single.into_iter().flatten().chain(&mut self.tags)
+        let experiment = self.experiment.iter_mut().map(|(_, text)| text);
+        single
+            .into_iter()
+            .flatten()
+            .chain(experiment)
+            .chain(&mut self.tags)
     }
 
     /// What it keeps of memory, in bytes, most of it the texts that each row of the trace carries.
@@ -164,7 +180,8 @@ impl TraceAttributes {
             .chain(metadata)
             .chain(prompt)
             .sum();
-        size_of::<Self>() + self.metadata.len() * size_of::<(Arc<str>, Value)>() + texts
+        let experiment = self.experiment.len() * size_of::<(&str, Arc<str>)>();
+        size_of::<Self>() + experiment + self.metadata.len() * size_of::<(Arc<str>, Value)>() + texts
     }
 
     pub(crate) fn tag(&mut self, tag: &str) {

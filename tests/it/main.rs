@@ -24,6 +24,7 @@ mod jaeger_harness;
 mod kit;
 mod links;
 mod manual;
+mod manual_experiments;
 mod misuse;
 mod neighbours;
 mod outcome;
