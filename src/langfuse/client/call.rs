@@ -74,7 +74,6 @@ impl Request {
     }
 
     /// It carries an id of ours, so that doing it twice is doing it once: it may be made again whenever a read may.
-    #[cfg_attr(not(test), allow(dead_code, reason = "for scores and items of datasets"))]
     pub(crate) fn repeatable(mut self) -> Self {
         self.repeatable = true;
         self
