@@ -2,6 +2,7 @@
 //! `scripts/cost`.
 #![expect(clippy::print_stdout, reason = "a program for the terminal")]
 
+mod generation;
 mod workload;
 
 use workload::WORKLOADS;

@@ -1,5 +1,6 @@
 //! Makes the spans of one workload: `instructions <workload> <spans>`. Run under callgrind by `scripts/cost`. A program of its
 //! own, since counting allocations costs instructions.
+mod generation;
 mod workload;
 
 use std::hint::black_box;
