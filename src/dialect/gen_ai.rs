@@ -83,11 +83,26 @@ impl Dialect for GenAiDialect {
             content(input, observation, observation.said_input(), attributes);
             content(output, observation, observation.said_output(), attributes);
         }
-        let fields = self.placed(observation);
+        let placed = self.placed(observation);
         // A destination that takes few attributes shall have those that say most.
-        semantic(&fields, attributes);
-        implied(observation, attributes);
-        own(&fields, attributes);
+        for field in placed
+            .usage
+            .iter()
+            .filter_map(|index| observation.field_at(*index))
+        {
+            attributes.put(("usage.", field.short), field.value);
+        }
+        placed.semantic.write(attributes);
+        implied(observation, &placed.semantic, attributes);
+        // What is said of the metadata comes first: of one key the first stays.
+        for field in placed
+            .said
+            .iter()
+            .chain(&placed.own)
+            .filter_map(|index| observation.field_at(*index))
+        {
+            attributes.put(field.name, field.value);
+        }
         // A field of the program's own with that name stays what it is.
         priced(observation, attributes);
         self.warning(observation, attributes);
@@ -102,28 +117,21 @@ impl Dialect for GenAiDialect {
     }
 }
 
-/// Few spans have more.
-type Placed<'o> = SmallVec<[(Place, Field<'o>); 24]>;
-
-/// What has a name of the conventions, under it, and usage.
-fn semantic(fields: &Placed<'_>, attributes: &mut impl Attributes) {
-    let mut named = Named::default();
-    for (place, field) in fields {
-        match place {
-            Place::Usage => attributes.put(("usage.", field.short), field.value),
-            Place::Semantic(name) => named.offer(name, field),
-            Place::Own | Place::Nowhere => {}
-        }
-    }
-    named.write(attributes);
+/// The fields of a span that are written, by where.
+#[derive(Default)]
+struct Placed<'o> {
+    /// Usage buckets that the conventions do not have.
+    usage: Indices,
+    /// What has a name of the conventions.
+    semantic: Named<'o>,
+    /// Metadata that the handle said.
+    said: Indices,
+    /// The others, under their own names.
+    own: Indices,
 }
 
-/// The others, under their own.
-fn own(fields: &Placed<'_>, attributes: &mut impl Attributes) {
-    for (_, field) in fields.iter().filter(|(place, _)| *place == Place::Own) {
-        attributes.put(field.name, field.value);
-    }
-}
+/// Few spans have more of one sort.
+type Indices = SmallVec<[usize; 16]>;
 
 impl GenAiDialect {
     /// What was said of the whole trace through a handle: on its topmost span, under the names of the handle's methods. And
@@ -151,23 +159,21 @@ impl GenAiDialect {
         }
     }
 
-    /// The fields that are written, each with its place. What is said of the metadata comes first: of one key the first
-    /// stays.
     fn placed<'o>(&self, observation: &'o Observation) -> Placed<'o> {
-        let mut said = Placed::new();
-        let mut recorded = Placed::new();
+        let mut placed = Placed::default();
         for field in observation.fields() {
             if self.is_withheld(&field) || is_content_of(observation, &field) {
                 continue;
             }
-            let list = if is_said(&field) { &mut said } else { &mut recorded };
-            list.push((place(&field), field));
+            match place(&field) {
+                Place::Nowhere => {}
+                Place::Usage => placed.usage.push(field.index),
+                Place::Semantic(name) => placed.semantic.offer(name, &field),
+                Place::Own if is_said(&field) => placed.said.push(field.index),
+                Place::Own => placed.own.push(field.index),
+            }
         }
-        if said.is_empty() {
-            return recorded;
-        }
-        said.extend(recorded);
-        said
+        placed
     }
 
     /// What the status of OTLP cannot say: it knows failures only, and a call that was cancelled is none.
@@ -308,32 +314,26 @@ fn keeps_its_name(field: &Field<'_>) -> bool {
 }
 
 /// What the observation knows and no field said under the conventions' name.
-fn implied(observation: &Observation, attributes: &mut impl Attributes) {
-    if let Some(operation) = observation.kind().operation() {
-        attributes.text("gen_ai.operation.name", operation);
+fn implied(observation: &Observation, said: &Named<'_>, attributes: &mut impl Attributes) {
+    const OPERATION: &str = "gen_ai.operation.name";
+    if let Some(operation) = observation.kind().operation().filter(|_| !said.has(OPERATION)) {
+        attributes.text(OPERATION, operation);
     }
     if let Some(prompt) = observation.prompt() {
         attributes.text("gen_ai.prompt.name", &prompt.name);
         attributes.put("gen_ai.prompt.version", ValueRef::U64(prompt.version.into()));
     }
     // Whose backend knows another vocabulary is told in it, and once.
-    let fields = observation.fields();
-    let counted = fields.filter(|field| field.role.is_usage() && field.used.counts);
-    if counted
-        .map(|field| field.trust)
-        .max()
-        .is_some_and(Trust::is_foreign)
-    {
+    if observation.usage_trust().is_some_and(Trust::is_foreign) {
         return;
     }
     for bucket in ["input", "output"] {
-        let (Some(name), Some(tokens)) = (
-            semantic_name(Role::Usage, bucket),
-            with_details(observation, bucket),
-        ) else {
+        let Some(name) = semantic_name(Role::Usage, bucket).filter(|name| !said.has(name)) else {
             continue;
         };
-        attributes.put(name, ValueRef::U64(tokens));
+        if let Some(tokens) = with_details(observation, bucket) {
+            attributes.put(name, ValueRef::U64(tokens));
+        }
     }
 }
 

@@ -100,14 +100,13 @@ impl Dialect for LangfuseDialect {
             "langfuse.observation.status_message",
             observation.status_message(),
         );
-        row.content(
-            "langfuse.observation.input",
-            observation,
-            observation.input_place(),
-        );
-        // An input, be it empty, keeps the server from looking for one under twenty other names, and from failing
-        // on what it finds there. An empty one is stored as none.
-        row.0.text("langfuse.observation.input", "");
+        const INPUT: &str = "langfuse.observation.input";
+        match observation.input_place() {
+            // An input, be it empty, keeps the server from looking for one under twenty other names, and from failing
+            // on what it finds there. An empty one is stored as none.
+            Content::None => row.0.text(INPUT, ""),
+            input => row.content(INPUT, observation, input),
+        }
         row.content(
             "langfuse.observation.output",
             observation,
@@ -121,7 +120,10 @@ impl Dialect for LangfuseDialect {
             let page = self.jaeger.of(observation.trace_id());
             row.text("langfuse.trace.metadata.jaeger_url", page.as_deref());
         }
-        observation.fields().for_each(|field| row.metadata(&field));
+        let metadata = observation.fields_that(|head, used| {
+            used.metadata || used.counts && matches!(head.role, Role::Metadata | Role::MetadataObject)
+        });
+        metadata.for_each(|field| row.metadata(&field));
     }
 }
 
@@ -256,11 +258,8 @@ impl<A: Attributes> Row<'_, A> {
                 // The server would drop what is no object.
                 None => self.metadata_value("metadata", field.value),
             },
-            Role::Metadata if field.used.metadata || field.used.counts => {
-                self.metadata_value(field.short, field.value);
-            }
-            _ if field.used.metadata => self.metadata_value(field.name, field.value),
-            _ => {}
+            Role::Metadata => self.metadata_value(field.short, field.value),
+            _ => self.metadata_value(field.name, field.value),
         }
     }
 

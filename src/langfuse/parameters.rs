@@ -3,7 +3,7 @@
 use smallvec::SmallVec;
 
 use super::json;
-use crate::field::{Role, Trust};
+use crate::field::{Role, Roles, Trust};
 use crate::model::{Observation, Value, ValueRef, write_object};
 
 /// The parameters of an observation, each once: of two with one name the more trusted wins, else the later; what was
@@ -20,7 +20,8 @@ impl<'a> Parameters<'a> {
             single: SmallVec::new(),
             members: Vec::new(),
         };
-        for field in observation.fields().filter(|field| field.used.counts) {
+        let are_parameters = Roles::of(&[Role::Parameter, Role::Parameters]);
+        for field in observation.fields_that(|head, used| used.counts && are_parameters.contain(head.role)) {
             match field.role {
                 Role::Parameter => parameters.single(field.short, field.trust, field.value),
                 Role::Parameters => parameters.object(field.trust, field.value),

@@ -5,7 +5,7 @@ mod priced;
 mod shown;
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use smallvec::SmallVec;
@@ -13,10 +13,10 @@ use smallvec::SmallVec;
 pub(crate) use masked::Masked;
 
 use crate::clock::UnixNanos;
-use crate::field::{Role, Trust};
+use crate::field::{Role, Roles, Trust};
 use crate::id::{SpanId, TraceId};
 use crate::model::{
-    Cost, CostOrigin, Entry, EventHead, Key, Kind, Lane, Lanes, Level, Link, PromptLink, Recorded,
+    Cost, CostOrigin, Entry, EventHead, Head, Key, Kind, Lane, Lanes, Level, Link, PromptLink, Recorded,
     TraceAttributes, Usage, ValueRef, write_object,
 };
 
@@ -27,6 +27,8 @@ use crate::model::{
 pub struct Observation {
     recorded: Box<Recorded>,
     reading: Reading,
+    /// Every lane asks several times.
+    weight: OnceLock<usize>,
 }
 
 /// What the fields of an observation mean.
@@ -108,7 +110,11 @@ pub(crate) struct Field<'a> {
 
 impl Observation {
     pub(crate) fn new(recorded: Box<Recorded>, reading: Reading) -> Self {
-        Self { recorded, reading }
+        Self {
+            recorded,
+            reading,
+            weight: OnceLock::new(),
+        }
     }
 
     /// The id of the trace it belongs to.
@@ -296,13 +302,26 @@ impl Observation {
 
     /// The fields of the span itself, each key once, in the order of recording.
     pub(crate) fn fields(&self) -> impl Iterator<Item = Field<'_>> {
-        self.fields_of(0)
+        self.fields_of(0, |_, _| true)
+    }
+
+    /// Those of its fields that are `these`, which is asked before their names and values are looked for.
+    pub(crate) fn fields_that(&self, these: impl Fn(&Head, Use) -> bool) -> impl Iterator<Item = Field<'_>> {
+        self.fields_of(0, these)
+    }
+
+    /// How far the most trusted of the fields is trusted that count tokens or money.
+    pub(crate) fn usage_trust(&self) -> Option<Trust> {
+        if !self.recorded.fields.roles().meet(Roles::USAGE) {
+            return None;
+        }
+        let counted = self.entries_of(0, |head, used| used.counts && head.role.is_usage());
+        counted.map(|(_, entry, _)| entry.head.trust).max()
     }
 
     /// The argument object's members, in the order of the function's parameters.
     pub(crate) fn arguments(&self) -> impl Iterator<Item = (&str, ValueRef<'_>)> {
-        self.fields()
-            .filter(|field| field.used.argument)
+        self.fields_that(|_, used| used.argument)
             .map(|field| (field.name, field.value))
     }
 
@@ -311,12 +330,14 @@ impl Observation {
         let owners = 1_u16..;
         owners
             .zip(&self.recorded.events)
-            .map(|(owner, head)| (head, self.fields_of(owner)))
+            .map(|(owner, head)| (head, self.fields_of(owner, |_, _| true)))
     }
 
-    /// How many bytes it keeps in memory.
+    /// How many bytes it keeps in memory. To be asked when nothing of it changes any more.
     pub(crate) fn weight(&self) -> usize {
-        self.recorded.weight() + size_of::<Reading>() + self.reading.uses.len() * size_of::<Use>()
+        let weigh =
+            || self.recorded.weight() + size_of::<Reading>() + self.reading.uses.len() * size_of::<Use>();
+        *self.weight.get_or_init(weigh)
     }
 
     /// What was recorded, to be recorded into once more.
@@ -324,17 +345,23 @@ impl Observation {
         self.recorded
     }
 
-    fn fields_of(&self, owner: u16) -> impl Iterator<Item = Field<'_>> {
-        let entries = self
-            .recorded
-            .fields
-            .entries()
-            .iter()
-            .zip(&self.reading.uses)
-            .enumerate();
+    fn fields_of(&self, owner: u16, these: impl Fn(&Head, Use) -> bool) -> impl Iterator<Item = Field<'_>> {
+        self.entries_of(owner, these)
+            .map(|(index, entry, used)| self.field(index, entry, used))
+    }
+
+    fn entries_of(
+        &self,
+        owner: u16,
+        these: impl Fn(&Head, Use) -> bool,
+    ) -> impl Iterator<Item = (usize, &Entry, Use)> {
+        let entries = self.recorded.fields.entries().iter().zip(&self.reading.uses);
         entries
-            .filter(move |(_, (entry, used))| entry.head.owner == owner && !used.hidden)
-            .map(|(index, (entry, used))| self.field(index, entry, *used))
+            .enumerate()
+            .map(|(index, (entry, used))| (index, entry, *used))
+            .filter(move |(_, entry, used)| {
+                entry.head.owner == owner && !used.hidden && these(&entry.head, *used)
+            })
     }
 
     fn field<'a>(&'a self, index: usize, entry: &'a Entry, used: Use) -> Field<'a> {

@@ -8,9 +8,7 @@
 use std::fmt::Display;
 use std::io::Write as _;
 
-use smallvec::SmallVec;
-
-use super::protobuf::{self, Number};
+use super::protobuf::{self, Number, Words};
 use crate::dialect::{self, Attributes as _, Key, Limits};
 use crate::model::ValueRef;
 
@@ -19,7 +17,11 @@ pub(crate) struct Attributes<'a> {
     pub(super) out: &'a mut Vec<u8>,
     /// The number of the list in its message.
     field: Number,
-    keys: Keys,
+    /// Where in the body the list begins.
+    from: usize,
+    count: usize,
+    /// A bit for each key, by its end: a key whose bit is not here is new.
+    seen: [u64; SEEN],
     limits: Limits,
     /// How many were left out for the limit of their number.
     dropped: u32,
@@ -33,9 +35,11 @@ impl<'a> Attributes<'a> {
     /// A list of which no more than this is written.
     pub(super) fn limited(out: &'a mut Vec<u8>, field: Number, limits: Limits) -> Self {
         Self {
-            out,
             field,
-            keys: Keys::default(),
+            from: out.len(),
+            out,
+            count: 0,
+            seen: [0; SEEN],
             limits,
             dropped: 0,
         }
@@ -61,55 +65,96 @@ impl<'a> Attributes<'a> {
     }
 
     fn number(&mut self, key: Key<'_>, kind: Number, number: u64) {
-        if self.begin(key, 1 + protobuf::varint_len(number)) {
-            protobuf::number(self.out, kind, number);
+        let len = 1 + protobuf::varint_len(number);
+        if !self.begin(key, len) {
+            return;
         }
+        let mut words = Words::default();
+        if words.length(field::VALUE, len) && words.number(kind, number) {
+            return words.write(self.out);
+        }
+        protobuf::length(self.out, field::VALUE, len);
+        protobuf::number(self.out, kind, number);
     }
 
+    #[inline]
     fn bytes(&mut self, key: Key<'_>, kind: Number, bytes: &[u8]) {
         let len = 1 + protobuf::varint_len(bytes.len() as u64) + bytes.len();
-        if self.begin(key, len) {
-            protobuf::bytes(self.out, kind, bytes);
+        if !self.begin(key, len) {
+            return;
         }
+        let mut words = Words::default();
+        if words.length(field::VALUE, len) && words.length(kind, bytes.len()) {
+            words.write(self.out);
+            return self.out.extend_from_slice(bytes);
+        }
+        protobuf::length(self.out, field::VALUE, len);
+        protobuf::bytes(self.out, kind, bytes);
     }
 
     /// Writes all of an attribute up to its value, which is `len` bytes long and up to the caller; unless the key is
     /// empty or taken.
+    #[inline]
     fn begin(&mut self, key: Key<'_>, len: usize) -> bool {
-        let key_len = 1 + protobuf::varint_len(key.len() as u64) + key.len();
-        let value_len = 1 + protobuf::varint_len(len as u64) + len;
-        let Some(fingerprint) = self.admit(key) else {
+        if !self.admits(key) {
             return false;
-        };
-        protobuf::length(self.out, self.field, key_len + value_len);
-        self.keys.write(key, fingerprint, self.out);
-        protobuf::length(self.out, field::VALUE, len);
-        true
-    }
-
-    fn admit(&mut self, key: Key<'_>) -> Option<u32> {
-        let fingerprint = self.keys.admit(key, self.out)?;
-        if self
-            .limits
-            .count
-            .is_some_and(|count| self.keys.places.len() >= count)
-        {
-            self.dropped = self.dropped.saturating_add(1);
-            return None;
         }
-        Some(fingerprint)
+        let key_len = 1 + protobuf::varint_len(key.len() as u64) + key.len();
+        let whole_len = key_len + 1 + protobuf::varint_len(len as u64) + len;
+        let mut words = Words::default();
+        if words.length(self.field, whole_len) && words.length(field::KEY, key.len()) {
+            words.write(self.out);
+        } else {
+            protobuf::length(self.out, self.field, whole_len);
+            protobuf::length(self.out, field::KEY, key.len());
+        }
+        write_key(self.out, key);
+        true
     }
 
     /// Like [`begin`](Self::begin), with a value whose length is not known.
     fn nested(&mut self, key: Key<'_>, write: impl FnOnce(&mut Vec<u8>)) {
-        let Some(fingerprint) = self.admit(key) else {
+        if !self.admits(key) {
             return;
-        };
-        let Self { out, field, keys, .. } = self;
-        protobuf::nested(out, *field, |out| {
-            keys.write(key, fingerprint, out);
+        }
+        protobuf::nested(self.out, self.field, |out| {
+            protobuf::length(out, field::KEY, key.len());
+            write_key(out, key);
             protobuf::nested(out, field::VALUE, write);
         });
+    }
+
+    /// Whether an attribute of this key may be written. It is then taken for written.
+    #[inline]
+    fn admits(&mut self, key: Key<'_>) -> bool {
+        let (word, bit) = place(key);
+        let is_new = self.seen.get(word).is_some_and(|seen| seen & bit == 0);
+        if key.len() == 0 || !is_new && self.has(key) {
+            return false;
+        }
+        if self.limits.count.is_some_and(|count| self.count >= count) {
+            self.dropped = self.dropped.saturating_add(1);
+            return false;
+        }
+        if let Some(seen) = self.seen.get_mut(word) {
+            *seen |= bit;
+        }
+        self.count += 1;
+        true
+    }
+
+    /// Whether the list has this key: looks through what is written, which is slow, and seldom asked.
+    #[cold]
+    fn has(&self, key: Key<'_>) -> bool {
+        let mut rest = self.out.get(self.from..).unwrap_or_default();
+        while let Some((number, attribute, behind)) = protobuf::split_first(rest) {
+            let written = protobuf::split_first(attribute).filter(|_| number == self.field);
+            if written.is_some_and(|(_, written, _)| key.is(written)) {
+                return true;
+            }
+            rest = behind;
+        }
+        false
     }
 }
 
@@ -123,7 +168,9 @@ impl dialect::Attributes for Attributes<'_> {
             ValueRef::I128(value) => self.integer(key, value),
             ValueRef::U128(value) => self.integer(key, value),
             ValueRef::F64(value) => {
-                if self.begin(key, 1 + size_of::<f64>()) {
+                let len = 1 + size_of::<f64>();
+                if self.begin(key, len) {
+                    protobuf::length(self.out, field::VALUE, len);
                     protobuf::fixed64(self.out, field::DOUBLE_VALUE, value.to_bits());
                 }
             }
@@ -168,59 +215,31 @@ impl dialect::Attributes for Attributes<'_> {
     }
 }
 
-impl Key<'_> {
-    /// A number that equal keys share, and hardly any others: of the length and of bytes near the end, where keys
-    /// differ.
-    fn fingerprint(self) -> u32 {
-        fn nth_back(text: &[u8], at: usize) -> Option<u8> {
-            text.get(text.len().checked_sub(at + 1)?).copied()
-        }
-        let (prefix, rest) = (self.prefix.as_bytes(), self.rest.as_bytes());
-        let from_end = |at: usize| {
-            let byte = nth_back(rest, at).or_else(|| nth_back(prefix, at - rest.len().min(at)));
-            byte.unwrap_or_default()
-        };
-        u32::from_le_bytes([self.len() as u8, from_end(0), from_end(2), from_end(5)])
+#[inline]
+fn write_key(out: &mut Vec<u8>, key: Key<'_>) {
+    if !key.prefix.is_empty() {
+        out.extend_from_slice(key.prefix.as_bytes());
     }
+    out.extend_from_slice(key.rest.as_bytes());
 }
 
-/// The keys of a list: the fingerprint of each, and where it stands in the body.
-#[derive(Default)]
-struct Keys {
-    /// A bit for each fingerprint: a key whose bit is not here is new.
-    bits: u64,
-    places: SmallVec<[(u32, usize, usize); 32]>,
-}
+/// So many words of 64 bits: few keys of a span share one, and each that does costs a walk through what is written.
+const SEEN: usize = 16;
 
-impl Keys {
-    /// The fingerprint of a key that may be written, since it is not empty and not there.
-    fn admit(&self, key: Key<'_>, out: &[u8]) -> Option<u32> {
-        let fingerprint = key.fingerprint();
-        let taken = || {
-            // The body is looked at last: reading what was just written is slow.
-            let alike = self.places.iter().filter(|(known, ..)| *known == fingerprint);
-            let mut written = alike.filter_map(|(_, from, to)| out.get(*from..*to));
-            written.any(|written| key.is(written))
-        };
-        let is_new = key.len() > 0 && (self.bits & bit(fingerprint) == 0 || !taken());
-        is_new.then_some(fingerprint)
-    }
-
-    fn write(&mut self, key: Key<'_>, fingerprint: u32, out: &mut Vec<u8>) {
-        protobuf::length(out, field::KEY, key.len());
-        let from = out.len();
-        if !key.prefix.is_empty() {
-            out.extend_from_slice(key.prefix.as_bytes());
-        }
-        out.extend_from_slice(key.rest.as_bytes());
-        self.bits |= bit(fingerprint);
-        self.places.push((fingerprint, from, out.len()));
-    }
-}
-
-fn bit(fingerprint: u32) -> u64 {
-    // Spread by the golden ratio; the upper six bits are the best mixed.
-    1 << (fingerprint.wrapping_mul(0x9e37_79b1) >> 26)
+/// A bit that equal keys have in common, and hardly any others: its word and its place there.
+#[inline]
+fn place(key: Key<'_>) -> (usize, u64) {
+    let (prefix, rest) = (key.prefix.as_bytes(), key.rest.as_bytes());
+    // The last eight bytes, where keys differ, be they of the one part or of both.
+    let end = rest.last_chunk().copied().unwrap_or_else(|| {
+        let mut end = [0; 8];
+        let bytes = rest.iter().rev().chain(prefix.iter().rev());
+        end.iter_mut().rev().zip(bytes).for_each(|(to, byte)| *to = *byte);
+        end
+    });
+    // Spread by an odd factor, with which the names of the vocabularies hardly meet; the upper bits are the best mixed.
+    let mixed = (u64::from_le_bytes(end) ^ key.len() as u64).wrapping_mul(0xff51_afd7_ed55_8ccd);
+    ((mixed >> 60) as usize, 1 << (mixed >> 54 & 63))
 }
 
 /// Field numbers, message by message.

@@ -29,6 +29,10 @@ impl<'a> Named<'a> {
         }
     }
 
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|(known, ..)| *known == name)
+    }
+
     pub(super) fn write(&self, attributes: &mut impl Attributes) {
         for (name, _, value) in &self.0 {
             attributes.put(*name, *value);
