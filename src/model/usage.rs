@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use smallvec::SmallVec;
+
 /// Tokens of one model call, as providers report them: details such as cached tokens are *part of* the input or the
 /// output.
 ///
@@ -17,7 +19,8 @@ use std::borrow::Cow;
 /// taken off. A negative number is left out.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Usage {
-    buckets: Vec<(Cow<'static, str>, u64)>,
+    /// Most calls have input, output and total.
+    buckets: SmallVec<[(Cow<'static, str>, u64); 3]>,
 }
 
 impl Usage {

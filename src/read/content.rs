@@ -13,7 +13,9 @@ pub(super) fn read(recorded: &mut Recorded, reading: &mut Reading, captures_argu
     }
     for role in [Role::InputPart, Role::OutputPart] {
         messages::of_events(recorded, reading, role);
-        parts::read(recorded, reading, role);
+        if recorded.fields.roles().contain(role) {
+            parts::read(recorded, reading, role);
+        }
     }
     let input = input(recorded, reading);
     let output = output(recorded, reading, input.is_some());
@@ -74,6 +76,9 @@ pub(super) fn read(recorded: &mut Recorded, reading: &mut Reading, captures_argu
 
 /// What is said to be metadata has its key for itself, also where a field has the same name.
 fn yield_to_metadata(recorded: &Recorded, reading: &mut Reading) {
+    if !recorded.fields.roles().contain(Role::Metadata) {
+        return;
+    }
     let entries = recorded.fields.entries();
     for metadata in entries.iter().filter(|entry| entry.head.role == Role::Metadata) {
         let key = recorded.names(metadata).1;
@@ -179,8 +184,9 @@ struct Capture {
 
 impl Capture {
     fn of(recorded: &Recorded) -> Self {
-        let entries = recorded.fields.entries().iter();
-        let word = entries.rev().find(|entry| entry.head.role == Role::Capture);
+        let is_said = recorded.fields.roles().contain(Role::Capture);
+        let mut entries = recorded.fields.entries().iter().rev().filter(|_| is_said);
+        let word = entries.find(|entry| entry.head.role == Role::Capture);
         let word = word.and_then(|entry| text(recorded.fields.value(entry)));
         match word.as_deref() {
             Some("none") => Self {

@@ -40,6 +40,9 @@ pub(super) fn of_events(recorded: &mut Recorded, reading: &mut Reading, part: Ro
 /// Puts the instructions before the messages, where the input is a list of messages that has none. Where the messages
 /// say the same, they are said; in any other case they are metadata.
 pub(super) fn add_system(recorded: &mut Recorded, reading: &mut Reading) {
+    if !recorded.fields.roles().contain(Role::System) {
+        return;
+    }
     let system = best_of(recorded, reading, |entry| entry.head.role == Role::System);
     let (Some(system), Content::Field(input)) = (system, reading.input) else {
         return;

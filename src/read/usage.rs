@@ -191,6 +191,6 @@ fn counting<'a>(
 ) -> impl Iterator<Item = (&'a Entry, ValueRef<'a>)> {
     let entries = recorded.fields.entries().iter().zip(&reading.uses);
     entries
-        .filter(|(_, used)| used.counts)
+        .filter(|(entry, used)| used.counts && entry.head.role.is_usage())
         .map(|(entry, _)| (entry, recorded.fields.value(entry)))
 }

@@ -8,19 +8,39 @@ pub(super) fn is_credential(name: &[u8]) -> bool {
     let Some((last, before)) = trim_separators(name).split_last() else {
         return false;
     };
-    let Some(second) = trim_separators(before).last() else {
-        return false;
+    let ends = |second: &u8| {
+        ENDS.get(number(*last))
+            .is_some_and(|ends| ends & 1 << number(*second) != 0)
     };
-    let end = [second.to_ascii_lowercase(), last.to_ascii_lowercase()];
+    if !trim_separators(before).last().is_some_and(ends) {
+        return false;
+    }
     NAMES
         .iter()
-        .filter(|known| known.as_bytes().ends_with(&end))
         .any(|known| match before_word(name, known.as_bytes()) {
             // `token` alone says nothing behind another word.
             Some(before) if *known == "token" => trim_separators(before).is_empty(),
             Some(_) => true,
             None => false,
         })
+}
+
+/// Which letters the last letter of a credential's name stands behind: a bit each.
+const ENDS: [u32; 32] = {
+    let mut ends = [0; 32];
+    let mut names: &[&str] = &NAMES;
+    while let [name, rest @ ..] = names {
+        if let [.., second, last] = name.as_bytes() {
+            ends[number(*last)] |= 1 << number(*second);
+        }
+        names = rest;
+    }
+    ends
+};
+
+/// The same for a letter of either case; what else has that number is sorted out later.
+const fn number(letter: u8) -> usize {
+    (letter & 31) as usize
 }
 
 /// Whether the `:` or `=` at `at` stands behind a credential's name, quoted or not.
