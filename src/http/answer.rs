@@ -13,6 +13,8 @@ pub(crate) struct Response {
     pub(crate) status: StatusCode,
     /// How long the server asks to wait.
     pub(crate) retry_after: Option<Duration>,
+    /// When it was answered, by the server's clock, to the second.
+    pub(crate) date: Option<SystemTime>,
     /// What sort of body it has.
     pub(crate) content_type: Option<String>,
     /// The body, perhaps cut.
@@ -26,6 +28,7 @@ impl Response {
         Self {
             status,
             retry_after: retry_after(headers, SystemTime::now()),
+            date: date(headers),
             content_type: content_type.map(str::to_owned),
             body,
         }
@@ -58,15 +61,16 @@ fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
         Ok(seconds) => Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX),
         Err(_) => {
             let then = httpdate::parse_http_date(value).ok()?;
-            let servers = headers.get(DATE).and_then(text);
-            let now = servers
-                .and_then(|date| httpdate::parse_http_date(date).ok())
-                .unwrap_or(now);
+            let now = date(headers).unwrap_or(now);
             // A date that has passed asks for no wait.
             then.duration_since(now).unwrap_or_default()
         }
     };
     Some(wait)
+}
+
+fn date(headers: &HeaderMap) -> Option<SystemTime> {
+    httpdate::parse_http_date(headers.get(DATE).and_then(text)?).ok()
 }
 
 /// The value of a header, if it is text.

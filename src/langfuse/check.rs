@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use crate::error::{Error, Kind};
 use crate::id::TraceId;
@@ -34,6 +34,7 @@ impl Project {
 pub struct Health {
     status: String,
     version: ServerVersion,
+    server_time: Option<SystemTime>,
 }
 
 impl Health {
@@ -47,6 +48,13 @@ impl Health {
     #[must_use]
     pub fn version(&self) -> ServerVersion {
         self.version
+    }
+
+    /// What its clock said when it answered, by the header `Date`, which has whole seconds. It is for the comparison with this
+    /// machine's: the server stores the times that it is sent, so that a clock which is wrong puts traces where nobody looks.
+    #[must_use]
+    pub fn server_time(&self) -> Option<SystemTime> {
+        self.server_time
     }
 }
 
@@ -147,10 +155,12 @@ impl Langfuse {
     pub async fn health(&self) -> Result<Health, Error> {
         let request = Request::get("ask for the server's health", &["health"]).anonymous();
         let answer = self.call(request).await?;
+        let server_time = answer.date();
         let health = answer.read(|json| {
             Some(Health {
                 status: json["status"].as_str()?.to_owned(),
                 version: json["version"].as_str()?.parse().ok()?,
+                server_time,
             })
         })?;
         if health.version < ServerVersion::OTLP {

@@ -137,6 +137,27 @@ fn client_of(server: &Receiver) -> Langfuse {
 }
 
 #[test]
+fn the_servers_clock_is_told_if_it_says_one() {
+    for (date, told) in [
+        (
+            Some("Tue, 24 Nov 2026 12:00:30 GMT"),
+            Some("2026-11-24T12:00:30Z"),
+        ),
+        (Some("noon"), None),
+        (None, None),
+    ] {
+        let server = Receiver::new(move |_| {
+            let answer = replay::answered("setup", "health");
+            date.into_iter()
+                .fold(answer, |answer, date| answer.header("date", date))
+        });
+        let time = client_of(&server).health_blocking().unwrap().server_time();
+        let time = time.map(|time| humantime::format_rfc3339_seconds(time).to_string());
+        assert_eq!(time.as_deref(), told);
+    }
+}
+
+#[test]
 fn a_server_that_takes_no_traces_is_refused_by_its_version() {
     for (version, refused) in [
         ("2.95.12", true),

@@ -189,6 +189,18 @@ fn a_label_is_the_one_that_was_asked_for() {
 }
 
 #[test]
+fn what_only_the_older_file_has_is_kept() {
+    let pulled =
+        "name: rag_synthesis\nversion: 4\ntemplate: Briefly.\nvariables: []\nmodel_config:\n  model: m\n";
+    let pulled = PromptFile::parse(pulled).unwrap();
+    let kept = pulled.clone().keeping(&PromptFile::parse(GUIDE).unwrap());
+    assert_eq!(
+        kept.to_yaml(),
+        format!("{}owner: search team\n", pulled.to_yaml())
+    );
+}
+
+#[test]
 fn a_file_is_the_programs_own_text_without_a_server() {
     let nowhere = Langfuse::builder("pk-lf-1", "sk-lf-1")
         .base_url("http://127.0.0.1:1")

@@ -5,27 +5,35 @@ use std::time::SystemTime;
 use serde_json::Value;
 
 use crate::error::{Error, Kind};
+use crate::http::Response;
 use crate::langfuse::client::call::Job;
 
 /// An answer that is JSON; null when it has no body.
 pub(crate) struct Answer {
     json: Value,
+    date: Option<SystemTime>,
     verb: String,
     host: String,
 }
 
 impl Answer {
-    pub(super) fn new(body: &[u8], job: &Job) -> Option<Self> {
-        let json = if body.is_empty() {
+    pub(super) fn new(response: &Response, job: &Job) -> Option<Self> {
+        let json = if response.body.is_empty() {
             Some(Value::Null)
         } else {
-            serde_json::from_slice(body).ok()
+            serde_json::from_slice(&response.body).ok()
         };
         Some(Self {
             json: json?,
+            date: response.date,
             verb: job.request.verb.to_string(),
             host: job.endpoint.host(),
         })
+    }
+
+    /// When it was answered, by the server's clock.
+    pub(crate) fn date(&self) -> Option<SystemTime> {
+        self.date
     }
 
     /// What `read` makes of it; nothing stands for an answer without what must be in it.

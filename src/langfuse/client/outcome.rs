@@ -45,7 +45,7 @@ pub(super) fn read(outcome: Outcome, job: &Job) -> Result<Answer, Error> {
     let status = response.status;
     if status.is_success() {
         let unexpected = |what| failed(Kind::Unexpected, what).with_status(status.as_u16());
-        return Answer::new(&response.body, job).ok_or_else(|| unexpected(not_json(job, status)));
+        return Answer::new(&response, job).ok_or_else(|| unexpected(not_json(job, status)));
     }
     let json = serde_json::from_slice(&response.body).ok();
     let kind = kind(status, json.is_some());

@@ -115,6 +115,17 @@ impl PromptFile {
         self.rest.get(name)
     }
 
+    /// It, with the members of another file that it lacks: what somebody wrote into the older file of a prompt, and the server
+    /// does not keep.
+    #[must_use]
+    pub fn keeping(mut self, older: &Self) -> Self {
+        let own = |name: &str| [VARIABLES, TAGS, MESSAGE].contains(&name);
+        for (name, value) in older.rest.iter().filter(|(name, _)| !own(name)) {
+            self.rest.entry(name.clone()).or_insert_with(|| value.clone());
+        }
+        self
+    }
+
     /// Its text and config, as the fallback of a text.
     ///
     /// # Errors
