@@ -37,8 +37,9 @@ const MOST_LINES: usize = 300;
 fn imports_go_down_only() {
     let mut faults = Vec::new();
     let mut used = BTreeSet::new();
-    for file in sources() {
-        let room = room_of(&file);
+    // A program is a user of the crate: the compiler shows it the front door alone.
+    for file in sources().iter().filter(|file| !file.starts_with("src/bin")) {
+        let room = room_of(file);
         let name = file.display();
         let Some(floor) = floor_of(&room) else {
             faults.push(format!(
@@ -46,7 +47,7 @@ fn imports_go_down_only() {
             ));
             continue;
         };
-        for (line, to) in imports(&code_of(&read(&file)), depth_of(&file)) {
+        for (line, to) in imports(&code_of(&read(file)), depth_of(file)) {
             let Some(floor_below) = floor_of(&to) else {
                 faults.push(format!(
                     "{name}:{line}: `crate::{to}` is no room; name the room that defines it"

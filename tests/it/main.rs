@@ -8,6 +8,8 @@
 
 mod agent_run;
 mod app_plain;
+#[cfg(feature = "cli")]
+mod cli;
 mod client;
 mod content;
 mod contract;

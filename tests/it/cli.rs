@@ -1,0 +1,98 @@
+//! The program `tracing-llm`, as it is built, against the words of a recorded server: what it prints, and how it ends.
+
+mod doctor;
+mod prompts;
+mod reads;
+mod scores;
+
+use std::process::Command;
+
+use crate::support::receiver::Receiver;
+
+/// What became of it.
+struct Ran {
+    code: Option<i32>,
+    out: String,
+    err: String,
+}
+
+/// Runs it with these arguments, and no variables but these. No secret is printed, whatever happens.
+fn run(arguments: &[&str], variables: &[(&str, &str)]) -> Ran {
+    let output = Command::new(env!("CARGO_BIN_EXE_tracing-llm"))
+        .args(arguments)
+        .env_clear()
+        .envs(variables.iter().copied())
+        .output()
+        .unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    let (out, err) = (text(output.stdout), text(output.stderr));
+    for secret in [Receiver::SECRET_KEY, "planted"] {
+        assert!(!out.contains(secret) && !err.contains(secret), "{out}\n{err}");
+    }
+    Ran {
+        code: output.status.code(),
+        out,
+        err,
+    }
+}
+
+/// Runs it for the project of this server; it must do what it was asked to.
+fn prints(server: &Receiver, arguments: &[&str]) -> String {
+    let ran = with(server, arguments);
+    assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""), "{}", ran.out);
+    ran.out
+}
+
+fn with(server: &Receiver, arguments: &[&str]) -> Ran {
+    run(
+        arguments,
+        &[
+            ("LANGFUSE_PUBLIC_KEY", Receiver::PUBLIC_KEY),
+            ("LANGFUSE_SECRET_KEY", Receiver::SECRET_KEY),
+            ("LANGFUSE_BASE_URL", &server.url()),
+        ],
+    )
+}
+
+#[test]
+fn what_cannot_be_asked_for_is_said_on_stderr() {
+    for (arguments, code, said) in [
+        (&["fix"][..], 2, "unrecognized subcommand 'fix'"),
+        (&["prompt", "get"], 2, "<NAME>"),
+        (&["score", "mood", "1"], 2, "--trace <ID>"),
+        (
+            &["score", "mood", "1", "--trace", "planet"],
+            2,
+            "invalid value 'planet'",
+        ),
+        (&["cost", "--json", "--csv"], 2, "cannot be used with"),
+        (&["traces", "--since", "yesterday"], 2, "neither a time ago"),
+        (
+            &["cost"],
+            1,
+            "tracing-llm: LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY are not set\n",
+        ),
+    ] {
+        let ran = run(arguments, &[]);
+        assert_eq!((ran.code, ran.out.as_str()), (Some(code), ""), "{arguments:?}");
+        assert!(ran.err.contains(said), "{arguments:?}: {}", ran.err);
+    }
+    let help = run(&["--help"], &[]);
+    assert_eq!((help.code, help.err.as_str()), (Some(0), ""));
+    assert!(help.out.contains("\n  doctor"), "{}", help.out);
+}
+
+#[test]
+fn a_server_that_says_no_is_a_failure_on_stderr() {
+    let server = Receiver::new(|_| crate::support::replay::answered("setup", "projects, wrong secret"));
+    let ran = with(&server, &["cost", "--by", "user"]);
+    assert_eq!((ran.code, ran.out.as_str()), (Some(1), ""));
+    assert_eq!(
+        ran.err,
+        format!(
+            "tracing-llm: cannot read metrics: {} answered 401 Unauthorized: Invalid credentials. Confirm that you've \
+             configured the correct host.\n",
+            server.address()
+        )
+    );
+}
