@@ -152,26 +152,35 @@ fn page(ran: &Ran, servers: &[&str]) -> String {
     shown
 }
 
-#[test]
-fn all_is_well() {
-    let server = Server::default().start();
-    let ran = doctor(&server.url(), &[], &[]);
-    let expected = "\
+/// What it prints where nothing is wrong: of the usual variables, the destinations that they open, and the recorded server.
+const VARIABLES: &str = "\
 variables
   ok       LANGFUSE_PUBLIC_KEY  pk-lf-lab…
   ok       LANGFUSE_SECRET_KEY  is set
   ok       LANGFUSE_BASE_URL  is set: SERVER
-
+";
+const OPENS_LANGFUSE: &str = "
 destinations
   ok       a program with these variables opens langfuse
-
+";
+const LANGFUSE: &str = "
 langfuse
   ok       Langfuse 4.16.0 answers in # ms
   ok       the keys are those of project lab (lab-project)
   ok       this clock and the server's agree
   ok       traces go to /api/public/otel/v1/traces; scores to /api/public/ingestion, and to /api/public/scores when awaited
   ok       it is read by /api/public/v2/observations, as v4 is
+";
 
+#[test]
+fn all_is_well() {
+    let server = Server::default().start();
+    let ran = doctor(&server.url(), &[], &[]);
+    let expected = [
+        VARIABLES,
+        OPENS_LANGFUSE,
+        LANGFUSE,
+        "
 trace
   ok       langfuse 2 sent
   ok       read back after # s: 2 observations
@@ -180,7 +189,9 @@ trace
            http://SERVER/project/lab-project/traces/ID
 
 0 failures, 0 warnings
-";
+",
+    ]
+    .concat();
     assert_eq!(page(&ran, &[&server.url()]), expected);
     assert_eq!(ran.code, Some(0));
 }
@@ -189,22 +200,19 @@ trace
 fn a_wrong_secret() {
     let server = Server::default().start();
     let ran = doctor(&server.url(), &[], &[("LANGFUSE_SECRET_KEY", "sk-lf-planted")]);
-    let expected = "\
-variables
-  ok       LANGFUSE_PUBLIC_KEY  pk-lf-lab…
-  ok       LANGFUSE_SECRET_KEY  is set
-  ok       LANGFUSE_BASE_URL  is set: SERVER
-
-destinations
-  ok       a program with these variables opens langfuse
-
+    let expected = [
+        VARIABLES,
+        OPENS_LANGFUSE,
+        "
 langfuse
   ok       Langfuse 4.16.0 answers in # ms
   failure  cannot check the keys: SERVER answered 401 Unauthorized: Invalid credentials. Confirm that you've configured the correct host.
            is LANGFUSE_SECRET_KEY a key of this server and region (LANGFUSE_BASE_URL), and not deleted? A key that was tried before it was made stays unknown for five minutes
 
 1 failure, 0 warnings
-";
+",
+    ]
+    .concat();
     assert_eq!(page(&ran, &[&server.url()]), expected);
     assert_eq!(ran.code, Some(1));
 }
@@ -214,21 +222,18 @@ fn nobody_is_there() {
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let url = format!("http://{closed}");
     let ran = doctor(&url, &[], &[]);
-    let expected = "\
-variables
-  ok       LANGFUSE_PUBLIC_KEY  pk-lf-lab…
-  ok       LANGFUSE_SECRET_KEY  is set
-  ok       LANGFUSE_BASE_URL  is set: SERVER
-
-destinations
-  ok       a program with these variables opens langfuse
-
+    let expected = [
+        VARIABLES,
+        OPENS_LANGFUSE,
+        "
 langfuse
   failure  cannot ask for the server's health: cannot connect to SERVER: connection refused
            is LANGFUSE_BASE_URL right, the server up, and the way free (firewall, HTTPS_PROXY, NO_PROXY)?
 
 1 failure, 0 warnings
-";
+",
+    ]
+    .concat();
     assert_eq!(page(&ran, &[&url]), expected);
     assert_eq!(ran.code, Some(1));
 }
@@ -242,21 +247,18 @@ fn an_old_server() {
     }
     .start();
     let ran = doctor(&server.url(), &[], &[]);
-    let expected = "\
-variables
-  ok       LANGFUSE_PUBLIC_KEY  pk-lf-lab…
-  ok       LANGFUSE_SECRET_KEY  is set
-  ok       LANGFUSE_BASE_URL  is set: SERVER
-
-destinations
-  ok       a program with these variables opens langfuse
-
+    let expected = [
+        VARIABLES,
+        OPENS_LANGFUSE,
+        "
 langfuse
   failure  SERVER is Langfuse 2.95.12, which takes no traces over OTLP: 3.22.0 does, and what is newer
            update the server: 3.22 takes traces over OTLP, 4 has everything that is read here
 
 1 failure, 0 warnings
-";
+",
+    ]
+    .concat();
     assert_eq!(page(&ran, &[&server.url()]), expected);
     assert_eq!(ran.code, Some(1));
 }
@@ -271,7 +273,7 @@ variables
 destinations
   ok       a program with these variables opens console
   failure  neither langfuse nor otlp is asked for
-           LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY open it, OTEL_EXPORTER_OTLP_ENDPOINT opens otlp
+           LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY open langfuse, OTEL_EXPORTER_OTLP_ENDPOINT opens otlp
 
 1 failure, 1 warning
 ";
@@ -284,23 +286,13 @@ fn capture_is_off() {
     let server = Server::default().start();
     let off = ("LANGFUSE_OBSERVE_DECORATOR_IO_CAPTURE_ENABLED", "false");
     let ran = doctor(&server.url(), &[], &[off]);
-    let expected = "\
-variables
-  ok       LANGFUSE_PUBLIC_KEY  pk-lf-lab…
-  ok       LANGFUSE_SECRET_KEY  is set
-  ok       LANGFUSE_BASE_URL  is set: SERVER
-  warning  LANGFUSE_OBSERVE_DECORATOR_IO_CAPTURE_ENABLED  is off: arguments become no input, and what is returned no output, at any destination
-
-destinations
-  ok       a program with these variables opens langfuse
-
-langfuse
-  ok       Langfuse 4.16.0 answers in # ms
-  ok       the keys are those of project lab (lab-project)
-  ok       this clock and the server's agree
-  ok       traces go to /api/public/otel/v1/traces; scores to /api/public/ingestion, and to /api/public/scores when awaited
-  ok       it is read by /api/public/v2/observations, as v4 is
-
+    let expected = [
+        VARIABLES,
+        "  warning  LANGFUSE_OBSERVE_DECORATOR_IO_CAPTURE_ENABLED  is off: arguments become no input, and what is returned no output, at any destination
+",
+        OPENS_LANGFUSE,
+        LANGFUSE,
+        "
 trace
   ok       langfuse 2 sent
   ok       read back after # s: 2 observations
@@ -310,7 +302,9 @@ trace
            http://SERVER/project/lab-project/traces/ID
 
 0 failures, 2 warnings
-";
+",
+    ]
+    .concat();
     assert_eq!(page(&ran, &[&server.url()]), expected);
     assert_eq!(ran.code, Some(0));
 }
@@ -323,29 +317,20 @@ fn what_is_sent_is_not_shown_in_time() {
     }
     .start();
     let ran = doctor(&server.url(), &["--wait", "1s"], &[]);
-    let expected = "\
-variables
-  ok       LANGFUSE_PUBLIC_KEY  pk-lf-lab…
-  ok       LANGFUSE_SECRET_KEY  is set
-  ok       LANGFUSE_BASE_URL  is set: SERVER
-
-destinations
-  ok       a program with these variables opens langfuse
-
-langfuse
-  ok       Langfuse 4.16.0 answers in # ms
-  ok       the keys are those of project lab (lab-project)
-  ok       this clock and the server's agree
-  ok       traces go to /api/public/otel/v1/traces; scores to /api/public/ingestion, and to /api/public/scores when awaited
-  ok       it is read by /api/public/v2/observations, as v4 is
-
+    let expected = [
+        VARIABLES,
+        OPENS_LANGFUSE,
+        LANGFUSE,
+        "
 trace
   ok       langfuse 2 sent
   failure  not read back within 1s, though the server took it
            is its worker running, and ClickHouse, Redis and the object store behind it? `--wait 5m` waits longer
 
 1 failure, 0 warnings
-";
+",
+    ]
+    .concat();
     assert_eq!(page(&ran, &[&server.url()]), expected);
     assert_eq!(ran.code, Some(1));
 }
@@ -360,15 +345,10 @@ fn clocks_apart_and_a_model_without_a_price() {
     }
     .start();
     let ran = doctor(&server.url(), &[], &[]);
-    let expected = "\
-variables
-  ok       LANGFUSE_PUBLIC_KEY  pk-lf-lab…
-  ok       LANGFUSE_SECRET_KEY  is set
-  ok       LANGFUSE_BASE_URL  is set: SERVER
-
-destinations
-  ok       a program with these variables opens langfuse
-
+    let expected = [
+        VARIABLES,
+        OPENS_LANGFUSE,
+        "
 langfuse
   ok       Langfuse 4.16.0 answers in # ms
   ok       the keys are those of project lab (lab-project)
@@ -387,7 +367,9 @@ trace
            http://SERVER/project/lab-project/traces/ID
 
 1 failure, 1 warning
-";
+",
+    ]
+    .concat();
     assert_eq!(page(&ran, &[&server.url()]), expected);
     assert_eq!(ran.code, Some(1));
 }
@@ -401,15 +383,10 @@ fn a_v3_server() {
     }
     .start();
     let ran = doctor(&server.url(), &[], &[]);
-    let expected = "\
-variables
-  ok       LANGFUSE_PUBLIC_KEY  pk-lf-lab…
-  ok       LANGFUSE_SECRET_KEY  is set
-  ok       LANGFUSE_BASE_URL  is set: SERVER
-
-destinations
-  ok       a program with these variables opens langfuse
-
+    let expected = [
+        VARIABLES,
+        OPENS_LANGFUSE,
+        "
 langfuse
   ok       Langfuse 3.225.4 answers in # ms
   ok       the keys are those of project lab (lab-project)
@@ -424,7 +401,9 @@ trace
            http://SERVER/project/lab-project/traces/ID
 
 0 failures, 1 warning
-";
+",
+    ]
+    .concat();
     assert_eq!(page(&ran, &[&server.url()]), expected);
     assert_eq!(ran.code, Some(0));
 }
@@ -445,12 +424,9 @@ fn odd_variables_and_an_otlp_backend_that_is_away() {
         ("OTEL_METRICS_EXPORTER", "none"),
     ];
     let ran = doctor(&server.url(), &["--wait", "2s"], &odd);
-    let expected = "\
-variables
-  ok       LANGFUSE_PUBLIC_KEY  pk-lf-lab…
-  ok       LANGFUSE_SECRET_KEY  is set
-  ok       LANGFUSE_BASE_URL  is set: SERVER
-  ok       LANGFUSE_HOST  is set: elsewhere.example:443
+    let expected = [
+        VARIABLES,
+        "  ok       LANGFUSE_HOST  is set: elsewhere.example:443
   warning  LANGFUSE_TIMEOUT  is empty: it counts as not set
   ok       LANGFUSE_SAMPLE_RATE  is set
   ok       OTEL_EXPORTER_OTLP_ENDPOINT  is set: OTHER
@@ -465,14 +441,9 @@ destinations
   ok       a program with these variables opens langfuse, otlp
   warning  otlp is sent no inputs and outputs: its generations look empty
            OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=true, or capture_content(true), sends them
-
-langfuse
-  ok       Langfuse 4.16.0 answers in # ms
-  ok       the keys are those of project lab (lab-project)
-  ok       this clock and the server's agree
-  ok       traces go to /api/public/otel/v1/traces; scores to /api/public/ingestion, and to /api/public/scores when awaited
-  ok       it is read by /api/public/v2/observations, as v4 is
-
+",
+        LANGFUSE,
+        "
 trace
   ok       langfuse 2 sent
   failure  otlp 0 sent, 2 pending
@@ -483,7 +454,9 @@ trace
            http://SERVER/project/lab-project/traces/ID
 
 1 failure, 5 warnings
-";
+",
+    ]
+    .concat();
     assert_eq!(page(&ran, &[&server.url(), &other]), expected);
     assert_eq!(ran.code, Some(1));
 }
@@ -493,30 +466,24 @@ fn without_a_trace_nothing_is_sent() {
     let (server, collector) = (Server::default().start(), Receiver::otlp());
     let endpoint = ("OTEL_EXPORTER_OTLP_ENDPOINT", &*collector.url());
     let ran = doctor(&server.url(), &["--no-trace"], &[endpoint]);
-    let expected = "\
-variables
-  ok       LANGFUSE_PUBLIC_KEY  pk-lf-lab…
-  ok       LANGFUSE_SECRET_KEY  is set
-  ok       LANGFUSE_BASE_URL  is set: SERVER
-  ok       OTEL_EXPORTER_OTLP_ENDPOINT  is set: OTHER
+    let expected = [
+        VARIABLES,
+        "  ok       OTEL_EXPORTER_OTLP_ENDPOINT  is set: OTHER
 
 destinations
   ok       a program with these variables opens langfuse, otlp
   warning  otlp is sent no inputs and outputs: its generations look empty
            OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=true, or capture_content(true), sends them
-
-langfuse
-  ok       Langfuse 4.16.0 answers in # ms
-  ok       the keys are those of project lab (lab-project)
-  ok       this clock and the server's agree
-  ok       traces go to /api/public/otel/v1/traces; scores to /api/public/ingestion, and to /api/public/scores when awaited
-  ok       it is read by /api/public/v2/observations, as v4 is
-
+",
+        LANGFUSE,
+        "
 otlp
   ok       OTHER takes connections
 
 0 failures, 1 warning
-";
+",
+    ]
+    .concat();
     assert_eq!(page(&ran, &[&server.url(), &collector.url()]), expected);
     assert_eq!(ran.code, Some(0));
     assert!(collector.requests().is_empty());
@@ -532,31 +499,25 @@ fn langfuse_is_closed_and_otlp_is_sent_the_trace() {
         ("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", "true"),
     ];
     let ran = doctor(&server.url(), &[], &variables);
-    let expected = "\
-variables
-  ok       LANGFUSE_PUBLIC_KEY  pk-lf-lab…
-  ok       LANGFUSE_SECRET_KEY  is set
-  ok       LANGFUSE_BASE_URL  is set: SERVER
-  warning  LANGFUSE_TRACING_ENABLED  closes Langfuse: no traces go there
+    let expected = [
+        VARIABLES,
+        "  warning  LANGFUSE_TRACING_ENABLED  closes Langfuse: no traces go there
   ok       OTEL_EXPORTER_OTLP_ENDPOINT  is set: OTHER
   ok       OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT  is set
 
 destinations
   ok       a program with these variables opens otlp
   warning  langfuse is closed by a variable
-
-langfuse
-  ok       Langfuse 4.16.0 answers in # ms
-  ok       the keys are those of project lab (lab-project)
-  ok       this clock and the server's agree
-  ok       traces go to /api/public/otel/v1/traces; scores to /api/public/ingestion, and to /api/public/scores when awaited
-  ok       it is read by /api/public/v2/observations, as v4 is
-
+",
+        LANGFUSE,
+        "
 trace
   ok       otlp 2 sent
 
 0 failures, 2 warnings
-";
+",
+    ]
+    .concat();
     assert_eq!(page(&ran, &[&server.url(), &collector.url()]), expected);
     assert_eq!(ran.code, Some(0));
     assert_eq!(collector.spans().len(), 2);
@@ -592,29 +553,21 @@ destinations
 fn a_sample_rate_of_nothing() {
     let server = Server::default().start();
     let ran = doctor(&server.url(), &[], &[("LANGFUSE_SAMPLE_RATE", "0")]);
-    let expected = "\
-variables
-  ok       LANGFUSE_PUBLIC_KEY  pk-lf-lab…
-  ok       LANGFUSE_SECRET_KEY  is set
-  ok       LANGFUSE_BASE_URL  is set: SERVER
-  warning  LANGFUSE_SAMPLE_RATE  leaves traces out: Langfuse is sent a share of them
-
-destinations
-  ok       a program with these variables opens langfuse
-
-langfuse
-  ok       Langfuse 4.16.0 answers in # ms
-  ok       the keys are those of project lab (lab-project)
-  ok       this clock and the server's agree
-  ok       traces go to /api/public/otel/v1/traces; scores to /api/public/ingestion, and to /api/public/scores when awaited
-  ok       it is read by /api/public/v2/observations, as v4 is
-
+    let expected = [
+        VARIABLES,
+        "  warning  LANGFUSE_SAMPLE_RATE  leaves traces out: Langfuse is sent a share of them
+",
+        OPENS_LANGFUSE,
+        LANGFUSE,
+        "
 trace
   failure  no trace is sent: the sample rate is 0, or nearly
            LANGFUSE_SAMPLE_RATE, OTEL_TRACES_SAMPLER and OTEL_TRACES_SAMPLER_ARG set it
 
 1 failure, 1 warning
-";
+",
+    ]
+    .concat();
     assert_eq!(page(&ran, &[&server.url()]), expected);
     assert_eq!(ran.code, Some(1));
     // A small one leaves the test's own trace in.

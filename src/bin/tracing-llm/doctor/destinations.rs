@@ -109,7 +109,7 @@ impl Destinations {
     }
 
     fn report_no_langfuse(&self, variables: &Variables, report: &mut Report<'_, '_>) -> Outcome {
-        let keys = format!("{PUBLIC_KEY} and {SECRET_KEY} open it");
+        let keys = format!("{PUBLIC_KEY} and {SECRET_KEY} open langfuse");
         if variables.is_off(ENABLED) || variables.is_on(DISABLED) {
             report.warning("langfuse is closed by a variable")
         } else if variables.ask_for_langfuse() {
