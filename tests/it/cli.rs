@@ -55,6 +55,27 @@ fn with(server: &Receiver, arguments: &[&str]) -> Ran {
 }
 
 #[test]
+fn the_readme_shows_what_is_printed() {
+    let readme = include_str!("../../README.md");
+    let (_, shown) = readme.split_once("<!-- command line").unwrap();
+    let (_, shown) = shown.split_once("```text\n$ tracing-llm ").unwrap();
+    let (shown, _) = shown.split_once("```\n").unwrap();
+    for one in shown.split("\n$ tracing-llm ") {
+        let (command, shown) = one.split_once('\n').unwrap();
+        let server = match command {
+            "doctor" => doctor::well(),
+            _ => reads::recorded(),
+        };
+        let printed = prints(&server, &command.split(' ').collect::<Vec<_>>());
+        let printed = printed
+            .replace(&server.url(), "https://langfuse.example")
+            .replace(&server.address().to_string(), "langfuse.example:443");
+        let plain = |page: &str| doctor::without_ids_and_times(page.trim_end());
+        assert_eq!(plain(&printed), plain(shown), "{command}");
+    }
+}
+
+#[test]
 fn what_cannot_be_asked_for_is_said_on_stderr() {
     for (arguments, code, said) in [
         (&["fix"][..], 2, "unrecognized subcommand 'fix'"),

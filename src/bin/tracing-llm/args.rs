@@ -49,6 +49,7 @@ pub(crate) struct Doctor {
 pub(crate) enum Prompt {
     /// Prints a prompt: its text, or its messages as JSON
     Get {
+        /// Its name, with the folders it stands in
         name: String,
         #[command(flatten)]
         which: Which,
@@ -60,6 +61,7 @@ pub(crate) enum Prompt {
     ///
     /// What a file has that the server does not keep stays in it, but for comments.
     Pull {
+        /// Their names, with the folders they stand in
         #[arg(required = true, value_name = "NAME")]
         names: Vec<String>,
         #[command(flatten)]
@@ -70,18 +72,23 @@ pub(crate) enum Prompt {
     },
     /// Makes versions of what changed in files
     Push {
+        /// YAML files, as `pull` writes them
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
     },
     /// Gives a version labels, which are taken from the others; `production` releases it
     Label {
+        /// Its name, with the folders it stands in
         name: String,
+        /// The number of the version
         version: u32,
+        /// Labels, such as `production`
         #[arg(required = true, value_name = "LABEL")]
         labels: Vec<String>,
     },
     /// What two versions differ in, and how they did
     Compare {
+        /// Its name, with the folders it stands in
         name: String,
         /// A version, or a label
         a: String,
@@ -107,6 +114,7 @@ pub(crate) struct Which {
 
 #[derive(clap::Args)]
 pub(crate) struct Score {
+    /// What is scored, such as `relevance`
     pub(crate) name: String,
     /// A number, true or false; any other word is a category
     #[arg(allow_hyphen_values = true)]

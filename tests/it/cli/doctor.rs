@@ -134,6 +134,10 @@ fn page(ran: &Ran, servers: &[&str]) -> String {
     for (name, server) in ["SERVER", "OTHER"].iter().zip(servers) {
         page = page.replace(server.trim_start_matches("http://"), name);
     }
+    without_ids_and_times(&page)
+}
+
+pub(super) fn without_ids_and_times(page: &str) -> String {
     let words = page.split_inclusive([' ', '\n']);
     let mut before = "";
     let mut shown = String::new();
@@ -150,6 +154,11 @@ fn page(ran: &Ran, servers: &[&str]) -> String {
         before = word;
     }
     shown
+}
+
+/// A server at which all is well.
+pub(super) fn well() -> Receiver {
+    Server::default().start()
 }
 
 /// What it prints where nothing is wrong: of the usual variables, the destinations that they open, and the recorded server.
@@ -174,7 +183,7 @@ langfuse
 
 #[test]
 fn all_is_well() {
-    let server = Server::default().start();
+    let server = well();
     let ran = doctor(&server.url(), &[], &[]);
     let expected = [
         VARIABLES,
@@ -198,7 +207,7 @@ trace
 
 #[test]
 fn a_wrong_secret() {
-    let server = Server::default().start();
+    let server = well();
     let ran = doctor(&server.url(), &[], &[("LANGFUSE_SECRET_KEY", "sk-lf-planted")]);
     let expected = [
         VARIABLES,
@@ -283,7 +292,7 @@ destinations
 
 #[test]
 fn capture_is_off() {
-    let server = Server::default().start();
+    let server = well();
     let off = ("LANGFUSE_OBSERVE_DECORATOR_IO_CAPTURE_ENABLED", "false");
     let ran = doctor(&server.url(), &[], &[off]);
     let expected = [
@@ -410,7 +419,7 @@ trace
 
 #[test]
 fn odd_variables_and_an_otlp_backend_that_is_away() {
-    let server = Server::default().start();
+    let server = well();
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let other = format!("http://{closed}");
     let odd = [
@@ -463,7 +472,7 @@ trace
 
 #[test]
 fn without_a_trace_nothing_is_sent() {
-    let (server, collector) = (Server::default().start(), Receiver::otlp());
+    let (server, collector) = (well(), Receiver::otlp());
     let endpoint = ("OTEL_EXPORTER_OTLP_ENDPOINT", &*collector.url());
     let ran = doctor(&server.url(), &["--no-trace"], &[endpoint]);
     let expected = [
@@ -492,7 +501,7 @@ otlp
 
 #[test]
 fn langfuse_is_closed_and_otlp_is_sent_the_trace() {
-    let (server, collector) = (Server::default().start(), Receiver::otlp());
+    let (server, collector) = (well(), Receiver::otlp());
     let variables = [
         ("LANGFUSE_TRACING_ENABLED", "false"),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", &*collector.url()),
@@ -525,7 +534,7 @@ trace
 
 #[test]
 fn keys_in_each_others_place() {
-    let server = Server::default().start();
+    let server = well();
     let swapped = [
         ("LANGFUSE_PUBLIC_KEY", "sk-lf-planted"),
         ("LANGFUSE_SECRET_KEY", Receiver::PUBLIC_KEY),
@@ -551,7 +560,7 @@ destinations
 
 #[test]
 fn a_sample_rate_of_nothing() {
-    let server = Server::default().start();
+    let server = well();
     let ran = doctor(&server.url(), &[], &[("LANGFUSE_SAMPLE_RATE", "0")]);
     let expected = [
         VARIABLES,

@@ -9,7 +9,7 @@ use crate::support::replay;
 const TRACE: &str = "ee55ac3466f446569b08dfa83f492f0a";
 
 /// Answers each question with what was recorded of one of its kind; users have traces, which the recorded question does not ask for.
-fn server() -> Receiver {
+pub(super) fn recorded() -> Receiver {
     Receiver::new(|request| {
         let path = &request.path;
         if path.starts_with("/api/public/v2/observations") {
@@ -34,7 +34,7 @@ fn server() -> Receiver {
 
 #[test]
 fn the_two_dashboards_are_tables() {
-    let server = server();
+    let server = recorded();
     let printed = prints(&server, &["cost"]);
     let expected = "\
 Cost by day and model, 30 days
@@ -52,7 +52,7 @@ user-e61e86  $0.000607      11
 
 #[test]
 fn one_dashboard_and_other_days() {
-    let server = server();
+    let server = recorded();
     let printed = prints(
         &server,
         &[
@@ -78,7 +78,7 @@ user-3956e0  $0.000607      12
 
 #[test]
 fn programs_are_given_exact_amounts() {
-    let server = server();
+    let server = recorded();
     let printed = prints(&server, &["cost", "--csv"]);
     let expected = "\
 day,model,cost,input_tokens,output_tokens,observations
@@ -110,7 +110,7 @@ user-e61e86,0.000607,11
 
 #[test]
 fn the_last_traces_are_whole_ones() {
-    let server = server();
+    let server = recorded();
     let questions = [
         "--user",
         "user-e61e86",
@@ -155,7 +155,7 @@ start                 id                                name             user   
 
 #[test]
 fn a_trace_is_a_tree() {
-    let server = server();
+    let server = recorded();
     let printed = prints(&server, &["traces", TRACE]);
     let expected = "\
 trace support request · user user-e61e86 · session session-537bee · tags beta, rust · environment recorded · 2560 tokens · $0.000607 · ee55ac3466f446569b08dfa83f492f0a
