@@ -87,6 +87,7 @@ fn what_cannot_be_asked_for_is_said_on_stderr() {
             "invalid value 'planet'",
         ),
         (&["cost", "--json", "--csv"], 2, "cannot be used with"),
+        (&["traces", "an-id", "--csv"], 2, "cannot be used with"),
         (&["traces", "--since", "yesterday"], 2, "neither a time ago"),
         (
             &["cost"],

@@ -189,7 +189,7 @@ pub(crate) struct Form {
 #[derive(clap::Args)]
 pub(crate) struct Traces {
     /// One trace, as a tree
-    #[arg(value_name = "ID", conflicts_with_all = ["user", "session", "name", "environment"])]
+    #[arg(value_name = "ID", conflicts_with_all = ["user", "session", "name", "environment", "csv"])]
     pub(crate) id: Option<String>,
     /// Of this user
     #[arg(long, value_name = "ID")]

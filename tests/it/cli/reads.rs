@@ -220,6 +220,7 @@ GENERATION answer  gpt-4o-mini  2000 → 500 tokens  1.80 s (first token 200 ms)
 #[test]
 fn a_trace_that_is_not_there() {
     let nothing = Receiver::new(|_| replay::answered("observations", "nothing found"));
+    assert_eq!(with(&nothing, &["traces", TRACE, "--json"]).code, Some(1));
     let ran = with(&nothing, &["traces", TRACE]);
     assert_eq!((ran.code, ran.out.as_str()), (Some(1), ""));
     assert_eq!(

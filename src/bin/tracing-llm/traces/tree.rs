@@ -28,11 +28,6 @@ const MOST_BYTES: usize = 512 * 1024 * 1024;
 const DRAWN_WITHIN: Duration = Duration::from_secs(60);
 
 pub(crate) fn run(langfuse: &Langfuse, id: &str, form: &Form, page: &mut Page<'_>) -> Outcome {
-    if form.csv {
-        return Err(Failure::Said(
-            "a tree is no CSV: --json has every observation".to_owned(),
-        ));
-    }
     let question = langfuse
         .observations()
         .trace(id)
@@ -40,23 +35,20 @@ pub(crate) fn run(langfuse: &Langfuse, id: &str, form: &Form, page: &mut Page<'_
         .page_size(PAGE);
     let rows: Result<Vec<_>, Error> = question.rows().blocking().collect();
     let rows = once_each(rows.map_err(needs_v4)?);
-    if form.json {
-        return page.json(&rows.iter().map(to_json).collect());
-    }
     if rows.is_empty() {
         let message = format!("Langfuse shows no trace {id:?}; one shows some seconds after it was sent");
         return Err(Failure::Said(message));
+    }
+    if form.json {
+        return page.json(&rows.iter().map(to_json).collect());
     }
     page.text(draw(&rows, page.color())?.trim_start_matches('\n'))
 }
 
 fn needs_v4(error: Error) -> Failure {
-    let why = Failure::from(error);
-    match why {
-        Failure::Said(why) if why.contains("404") => {
-            Failure::Said(format!("{why}; a single trace needs Langfuse v4"))
-        }
-        other => other,
+    match error.status() {
+        Some(404) => Failure::Said(format!("{error:?}; a single trace needs Langfuse v4")),
+        _ => error.into(),
     }
 }
 
