@@ -10,7 +10,7 @@ use std::num::NonZeroUsize;
 pub(crate) use price::Prices;
 pub use price::{Price, PriceTable};
 
-use crate::model::{Masked, Observation, Score, ScoreValue};
+use crate::model::{Masked, Observation, Score, ScoreValue, SharedAttributes};
 
 /// What the processing of observations found.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -32,13 +32,15 @@ impl Findings {
 #[derive(Debug, Default)]
 pub(crate) struct Masker {
     scratch: Vec<u8>,
+    /// What was last seen of a trace and had nothing in it: most of its observations carry the same.
+    clean: SharedAttributes,
 }
 
 impl Masker {
     /// Masks one observation; answers how many texts were taken out.
     pub(crate) fn mask(&mut self, observation: &mut Observation) -> usize {
         let mut count = 0;
-        observation.mask(|name, text| {
+        let mut mask = |name: Option<&str>, text: &str| {
             if name.is_some_and(mask::is_credential) && !text.is_empty() {
                 count += 1;
                 return Masked::Whole(mask::REDACTED);
@@ -52,9 +54,14 @@ impl Masker {
                     Masked::Inside(String::from_utf8(self.scratch.clone()).unwrap_or_default())
                 }
             }
-        });
+        };
+        observation.mask(&mut mask);
+        if !observation.shared_attributes().is(&self.clean) && !observation.mask_trace(mask) {
+            self.clean = observation.shared_attributes().clone();
+        }
         count
     }
+
     /// Masks what is free text in a score; answers how many texts were taken out.
     pub(crate) fn mask_score(&mut self, score: &mut Score) -> usize {
         let comment = score

@@ -57,6 +57,7 @@ impl Reader {
         hide_repeated(&recorded, &mut reading);
         model::read(&mut recorded, &mut reading);
         content::read(&mut recorded, &mut reading, self.captures_arguments);
+        content::read_beside(&mut recorded, &reading);
         outcome::read(&recorded, &mut reading, failed);
         usage::read(&recorded, &mut reading);
         reading.prompt = prompt::read(&recorded, &mut reading);
@@ -74,7 +75,10 @@ impl Reader {
             let value = recorded.fields.value(entry);
             let found = match value {
                 ValueRef::Debug(text) => self.read_debug(text, role),
-                ValueRef::Text(text) if is_json_by_nature(role) && json_text::is_container(text) => {
+                // Whether a content is JSON, who shows it asks: nothing else is as long.
+                ValueRef::Text(text)
+                    if is_json_by_nature(role) && !is_content(role) && json_text::is_container(text) =>
+                {
                     Found::Is(TextForm::Json)
                 }
                 _ => continue,
@@ -142,9 +146,7 @@ enum Found {
 
 /// Roles whose text is JSON when it looks like an object or a list. Free text of digits stays text.
 fn is_json_by_nature(role: Role) -> bool {
-    // One value of many is what it is: the text of a message, the arguments of a tool as a text.
-    let is_part = matches!(role, Role::InputPart | Role::OutputPart);
-    ((role.is_input() || role.is_output()) && !is_part)
+    is_content(role)
         || matches!(
             role,
             Role::Parameter
@@ -154,6 +156,12 @@ fn is_json_by_nature(role: Role) -> bool {
                 | Role::MetadataObject
                 | Role::TraceMetadataObject
         )
+}
+
+/// Whether it can be the whole input or output. One value of many is what it is: the text of a message, the arguments of a
+/// tool as a text.
+fn is_content(role: Role) -> bool {
+    (role.is_input() || role.is_output()) && !matches!(role, Role::InputPart | Role::OutputPart)
 }
 
 /// A key is sent once: of two fields that say one thing the more trusted, of equals the last.
@@ -192,7 +200,7 @@ fn hide_repeated(recorded: &Recorded, reading: &mut Reading) {
             let is_foreign = entry.head.trust.is_foreign() || other.head.trust.is_foreign();
             let is_kept =
                 is_foreign && worse.head.trust > Trust::Plain && !names_are_one(recorded, entry, other);
-            let is_said = recorded.fields.value(entry) == recorded.fields.value(other);
+            let is_said = recorded.fields.value(entry).says(recorded.fields.value(other));
             if let Some(used) = reading.uses.get_mut(place).filter(|_| !(is_kept && is_said)) {
                 *used = Use {
                     hidden: !is_kept,

@@ -168,7 +168,7 @@ impl Style {
             .max(CONTENT);
         let line = match content {
             Content::None => return,
-            Content::Field(index) => match observation.field_value(index) {
+            Content::Field(index) => match observation.content_value(index) {
                 Some(value) => first_line(value, width),
                 None => return,
             },

@@ -36,6 +36,14 @@ impl<'a> ValueRef<'a> {
         }
     }
 
+    /// Whether both are the same text, whatever it was found to be, or the same value.
+    pub(crate) fn says(self, other: ValueRef<'_>) -> bool {
+        match (self.as_str(), other.as_str()) {
+            (Some(text), Some(other)) => text == other,
+            _ => self == other,
+        }
+    }
+
     /// The bytes of a text or of bytes; 0 of anything else.
     pub(crate) fn len(self) -> usize {
         match self {

@@ -1,8 +1,9 @@
 //! Input, output, arguments and metadata.
 
 use crate::field::{Role, Trust};
-use crate::model::{Content, Entry, Kind, Reading, Recorded, Use, ValueRef};
-use crate::read::{messages, parts, text};
+use crate::json_text;
+use crate::model::{Content, Entry, Kind, Reading, Recorded, TextForm, Use, ValueRef};
+use crate::read::{is_content, messages, parts, text};
 
 /// Scalar arguments up to this length are metadata too: Langfuse filters on those.
 const SHORT: usize = 200;
@@ -11,8 +12,9 @@ pub(super) fn read(recorded: &mut Recorded, reading: &mut Reading, captures_argu
     if !captures_arguments {
         withhold(recorded, reading, |entry, _| entry.head.role == Role::Return);
     }
+    let spoken = messages::spoken(recorded);
     for role in [Role::InputPart, Role::OutputPart] {
-        messages::of_events(recorded, reading, role);
+        messages::of_events(recorded, reading, &spoken, role);
         if recorded.fields.roles().contain(role) {
             parts::read(recorded, reading, role);
         }
@@ -45,16 +47,16 @@ pub(super) fn read(recorded: &mut Recorded, reading: &mut Reading, captures_argu
             continue;
         }
         if !is_argument(recorded, entry) {
-            let is_said = (entry.head.role.is_input() && whole == Some(value))
-                || (entry.head.role.is_output() && returned == Some(value));
+            let is_said = (entry.head.role.is_input() && whole.is_some_and(|whole| whole.says(value)))
+                || (entry.head.role.is_output() && returned.is_some_and(|returned| returned.says(value)));
             used.metadata = !is_said;
         } else if !captures_arguments {
             used.hidden = true;
         } else if let Some(whole) = whole {
-            used.metadata = whole != value;
+            used.metadata = !whole.says(value);
         } else {
             arguments = true;
-            (used.argument, used.metadata) = (true, is_short(value));
+            (used.argument, used.metadata) = (true, is_short(entry, value));
         }
     }
     if arguments {
@@ -71,6 +73,23 @@ pub(super) fn read(recorded: &mut Recorded, reading: &mut Reading, captures_argu
     if !capture.output {
         withhold(recorded, reading, |entry, _| entry.head.role.is_output());
         reading.output = Content::None;
+    }
+}
+
+/// Finds JSON in what could have been the content, and is shown beside it.
+pub(super) fn read_beside(recorded: &mut Recorded, reading: &Reading) {
+    for (index, used) in reading.uses.iter().enumerate() {
+        let Some(entry) = recorded.fields.entries().get(index) else {
+            break;
+        };
+        let is_beside = (used.argument || used.metadata) && is_content(entry.head.role);
+        let is_json = || match recorded.fields.value(entry) {
+            ValueRef::Text(text) => json_text::is_container(text),
+            _ => false,
+        };
+        if is_beside && is_json() {
+            recorded.fields.restate(index, TextForm::Json);
+        }
     }
 }
 
@@ -139,9 +158,10 @@ fn is_argument(recorded: &Recorded, entry: &Entry) -> bool {
     !entry.head.late && !recorded.names(entry).0.contains('.')
 }
 
-fn is_short(value: ValueRef<'_>) -> bool {
+fn is_short(entry: &Entry, value: ValueRef<'_>) -> bool {
     match value {
         ValueRef::Json(_) => false,
+        ValueRef::Text(text) if is_content(entry.head.role) && json_text::is_container(text) => false,
         value => value.as_str().is_none_or(|text| text.len() <= SHORT),
     }
 }
@@ -163,9 +183,9 @@ fn is_raw_form(recorded: &Recorded, contents: [(&Option<Content>, Option<usize>)
 
 /// The model that was asked for, where another one answered.
 fn is_another_model(recorded: &Recorded, model: Option<usize>, entry: &Entry) -> bool {
-    let model = model.and_then(|index| recorded.fields.value_at(index));
+    let answered = || model.and_then(|index| recorded.fields.value_at(index));
     matches!(entry.head.role, Role::Model | Role::ResponseModel)
-        && model.is_some_and(|model| model != recorded.fields.value(entry))
+        && answered().is_some_and(|model| model != recorded.fields.value(entry))
 }
 
 /// Roles that say something no other place of Langfuse shows.

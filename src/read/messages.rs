@@ -1,25 +1,31 @@
 //! Messages in other shapes than a field: events, and instructions that a provider takes apart.
 
 use serde_json::Value as Json;
+use smallvec::SmallVec;
 
 use crate::field::{Role, Trust, gen_ai};
 use crate::model::{Content, Head, Reading, Recorded, ValueRef, write_object};
 use crate::read::{best_of, parts};
 
-/// Puts messages that came as events, one each, together.
-pub(super) fn of_events(recorded: &mut Recorded, reading: &mut Reading, part: Role) {
-    let mut list = Vec::new();
-    for (owner, event) in (1_u16..).zip(&recorded.events) {
-        let entries = recorded.fields.entries().iter();
-        let fields = entries
-            .filter(|entry| entry.head.owner == owner)
-            .map(|entry| (recorded.names(entry).0, recorded.fields.value(entry)));
-        let named = fields.clone().find(|(name, _)| *name == gen_ai::EVENT_NAME);
+/// The messages that came as events: which event, which side it is of, and who says it.
+type Spoken = SmallVec<[(u16, Role, &'static str); 4]>;
+
+pub(super) fn spoken(recorded: &Recorded) -> Spoken {
+    let owners = (1_u16..).zip(&recorded.events);
+    let said = owners.filter_map(|(owner, event)| {
+        let named = fields(recorded, owner).find(|(name, _)| *name == gen_ai::EVENT_NAME);
         let name = named.and_then(|(_, value)| value.as_str());
-        let said = gen_ai::message(name.unwrap_or(event.callsite.name));
-        let Some((_, speaker)) = said.filter(|(role, _)| *role == part) else {
-            continue;
-        };
+        let (role, speaker) = gen_ai::message(name.unwrap_or(event.callsite.name))?;
+        Some((owner, role, speaker))
+    });
+    said.collect()
+}
+
+/// Puts messages that came as events, one each, together.
+pub(super) fn of_events(recorded: &mut Recorded, reading: &mut Reading, spoken: &Spoken, part: Role) {
+    let mut list = Vec::new();
+    for (owner, _, speaker) in spoken.iter().filter(|(_, role, _)| *role == part) {
+        let fields = fields(recorded, *owner);
         let role = ("role", ValueRef::Text(speaker));
         let role = Some(role).filter(|_| !fields.clone().any(|(name, _)| name == "role"));
         list.push(if list.is_empty() { b'[' } else { b',' });
@@ -35,6 +41,13 @@ pub(super) fn of_events(recorded: &mut Recorded, reading: &mut Reading, part: Ro
     list.push(b']');
     let json = String::from_utf8(list).unwrap_or_default();
     parts::add(recorded, reading, parts::built(part, Trust::Framework), &json);
+}
+
+fn fields(recorded: &Recorded, owner: u16) -> impl Iterator<Item = (&str, ValueRef<'_>)> + Clone {
+    let entries = recorded.fields.entries().iter();
+    entries
+        .filter(move |entry| entry.head.owner == owner)
+        .map(|entry| (recorded.names(entry).0, recorded.fields.value(entry)))
 }
 
 /// Puts the instructions before the messages, where the input is a list of messages that has none. Where the messages

@@ -303,6 +303,31 @@ span handle
     );
 }
 
+/// Whether the content itself is JSON, who shows it asks; what could have been the content is JSON for all.
+#[test]
+fn what_could_have_been_the_content_is_json_too() {
+    let json = r#"{"a":1}"#;
+    let capture = Capture::new();
+    capture.run(|| {
+        drop(info_span!("argument", output = json, width = 3));
+        drop(info_span!("beside", input = "text", prompt = json));
+        drop(info_span!("said twice", input = json, prompt = ?serde_json::json!({"a":1})));
+    });
+    shows(
+        &capture,
+        r#"
+span argument
+  in:     {"output":{"a":1},"width":3}
+  meta:   {"width":3}
+span beside
+  in:     text
+  meta:   {"prompt":{"a":1}}
+span said twice
+  in:     {"a":1}
+"#,
+    );
+}
+
 #[test]
 fn digits_stay_text() {
     let capture = Capture::new();

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::field::Role;
-use crate::model::{Observation, TextForm, Value, ValueRef};
+use crate::model::{Observation, SharedAttributes, TextForm, Value, ValueRef};
 
 /// What became of a text that was shown to a mask.
 pub(crate) enum Masked {
@@ -15,8 +15,8 @@ pub(crate) enum Masked {
 }
 
 impl Observation {
-    /// Shows every text that can be content or metadata to `mask`, with the name of its field. What it answers stands
-    /// in place of the text, in the same form, unless the whole value was taken.
+    /// Shows every text of its own that can be content or metadata to `mask`, with the name of its field. What it answers
+    /// stands in place of the text, in the same form, unless the whole value was taken.
     pub(crate) fn mask(&mut self, mut mask: impl FnMut(Option<&str>, &str) -> Masked) {
         for index in 0..self.recorded.fields.entries().len() {
             let Some(entry) = self.recorded.fields.entries().get(index) else {
@@ -55,12 +55,21 @@ impl Observation {
                 self.recorded.trace_name = Some(masked.into());
             }
         }
-        self.mask_words(&mut mask);
-        self.mask_trace(mask);
+    }
+
+    /// What belongs to its trace.
+    pub(crate) fn shared_attributes(&self) -> &SharedAttributes {
+        &self.recorded.trace
+    }
+
+    /// The same for what belongs to its trace; answers whether anything was replaced.
+    pub(crate) fn mask_trace(&mut self, mut mask: impl FnMut(Option<&str>, &str) -> Masked) -> bool {
+        let words = self.mask_words(&mut mask);
+        self.mask_metadata(mask) || words
     }
 
     /// A user, a name, a tag may be the `Debug` of something with a key in it.
-    fn mask_words(&mut self, mut mask: impl FnMut(Option<&str>, &str) -> Masked) {
+    fn mask_words(&mut self, mut mask: impl FnMut(Option<&str>, &str) -> Masked) -> bool {
         let words = self.recorded.trace.words().enumerate();
         let masked: Vec<_> = words
             .filter_map(|(index, word)| match mask(None, word) {
@@ -68,15 +77,17 @@ impl Observation {
                 Masked::Untouched | Masked::Whole(_) => None,
             })
             .collect();
+        let is_any = !masked.is_empty();
         for (index, masked) in masked {
             let trace = self.recorded.trace.make_mut();
             if let Some(word) = trace.words_mut().nth(index) {
                 *word = masked.into();
             }
         }
+        is_any
     }
 
-    fn mask_trace(&mut self, mut mask: impl FnMut(Option<&str>, &str) -> Masked) {
+    fn mask_metadata(&mut self, mut mask: impl FnMut(Option<&str>, &str) -> Masked) -> bool {
         let metadata = self.recorded.trace.metadata.iter().enumerate();
         let masked: Vec<_> = metadata
             .filter_map(
@@ -88,7 +99,7 @@ impl Observation {
             )
             .collect();
         if masked.is_empty() {
-            return;
+            return false;
         }
         let trace = self.recorded.trace.make_mut();
         for (index, masked) in masked {
@@ -100,5 +111,6 @@ impl Observation {
                 };
             }
         }
+        true
     }
 }
