@@ -9,6 +9,7 @@ use std::num::NonZeroUsize;
 
 pub(crate) use price::Prices;
 pub use price::{Price, PriceTable};
+use serde_json::Value;
 
 use crate::model::{Masked, Observation, Score, ScoreValue, SharedAttributes};
 
@@ -75,11 +76,23 @@ impl Masker {
         if score.metadata.is_empty() {
             return comment + value;
         }
-        let mut metadata = serde_json::Value::Object(mem::take(&mut score.metadata)).to_string();
-        let metadata_count = self.mask_text(&mut metadata);
-        // JSON stays JSON: should it not, nothing of it is shown.
-        score.metadata = serde_json::from_str(&metadata).unwrap_or_default();
+        let mut metadata = Value::Object(mem::take(&mut score.metadata));
+        let metadata_count = self.mask_json(&mut metadata);
+        if let Value::Object(masked) = metadata {
+            score.metadata = masked;
+        }
         comment + value + metadata_count
+    }
+
+    /// Masks JSON that is sent as it is; answers how many texts were taken out.
+    pub(crate) fn mask_json(&mut self, json: &mut Value) -> usize {
+        let mut text = json.to_string();
+        let count = self.mask_text(&mut text);
+        if count > 0 {
+            // JSON stays JSON: should it not, nothing of it is shown.
+            *json = serde_json::from_str(&text).unwrap_or_default();
+        }
+        count
     }
 
     fn mask_text(&mut self, text: &mut String) -> usize {

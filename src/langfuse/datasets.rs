@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::langfuse::client::answer::{text, time};
 use crate::langfuse::client::{Langfuse, Request};
 use crate::langfuse::reads::Listing;
+use crate::process::Masker;
 
 /// A dataset of the server's.
 #[derive(Clone, PartialEq, Debug)]
@@ -36,7 +37,7 @@ pub struct Dataset {
     pub updated: SystemTime,
 }
 
-/// A dataset that is to be made, or changed: what is not said stays as it is.
+/// A dataset that is to be made, or changed: what is not said stays as it is. Credentials in its metadata are redacted.
 #[derive(Clone, Debug)]
 #[must_use = "it is made by put_dataset()"]
 pub struct NewDataset(Value);
@@ -80,6 +81,19 @@ fn put(object: &mut Value, name: &str, value: impl Serialize) {
     }
 }
 
+/// A body without the credentials that may be in what people store.
+fn masked(body: &Value) -> Value {
+    const CONTENTS: [&str; 3] = ["input", "expectedOutput", "metadata"];
+    let mut body = body.clone();
+    let mut masker = Masker::default();
+    for name in CONTENTS {
+        if let Some(content) = body.get_mut(name) {
+            masker.mask_json(content);
+        }
+    }
+    body
+}
+
 impl Langfuse {
     /// Makes the dataset, or changes the one with its name. It may be done again without harm, so a lost answer is asked for
     /// again.
@@ -90,7 +104,7 @@ impl Langfuse {
     /// [`auth_check`](Self::auth_check) tells apart.
     pub async fn put_dataset(&self, dataset: &NewDataset) -> Result<Dataset, Error> {
         let request = Request::change(Method::POST, "make a dataset", &["v2", "datasets"]);
-        let answer = self.call(request.body(dataset.0.clone()).repeatable()).await?;
+        let answer = self.call(request.body(masked(&dataset.0)).repeatable()).await?;
         answer.read(|json| Dataset::read(&json))
     }
 

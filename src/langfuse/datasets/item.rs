@@ -11,7 +11,7 @@ use crate::error::{Error, Kind};
 use crate::id::TraceId;
 use crate::langfuse::client::answer::{text, time};
 use crate::langfuse::client::{Budget, Langfuse, Request};
-use crate::langfuse::datasets::put;
+use crate::langfuse::datasets::{masked, put};
 use crate::langfuse::reads::{Listing, Rows, instant};
 
 /// An item: one question, and what is expected of the answer.
@@ -42,7 +42,8 @@ pub struct DatasetItem {
     pub updated: SystemTime,
 }
 
-/// An item that is to be made, or changed: of one with its [id](Self::id), what is not said stays as it is.
+/// An item that is to be made, or changed: of one with its [id](Self::id), what is not said stays as it is. Credentials in its
+/// input, expected output and metadata are redacted, as those of observations are.
 #[derive(Clone, Debug)]
 #[must_use = "it is made by put_dataset_item()"]
 pub struct NewDatasetItem(Value);
@@ -227,7 +228,7 @@ impl Langfuse {
 
     async fn put_within(&self, item: &NewDatasetItem, budget: Budget) -> Result<DatasetItem, Error> {
         let request = Request::change(Method::POST, "make a dataset item", &["dataset-items"]);
-        let mut request = request.body(item.0.clone()).within(budget);
+        let mut request = request.body(masked(&item.0)).within(budget);
         if item.0["id"].is_string() {
             request = request.repeatable();
         }

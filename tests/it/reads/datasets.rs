@@ -183,6 +183,48 @@ fn an_item_is_asked_for_again_only_with_an_id_of_ours() {
 }
 
 #[test]
+fn credentials_do_not_go_into_a_dataset() {
+    let server = Receiver::new(|request| {
+        let name = if request.path.ends_with("datasets") {
+            "create"
+        } else {
+            "item: create"
+        };
+        replay::answered("datasets", name)
+    });
+    let planted = json!({"api_key": "sk-planted", "q": "Where is my order?"});
+    let item = NewDatasetItem::new("d")
+        .id("password: is-an-id")
+        .input(&planted)
+        .expected_output(r#"curl -H "Authorization: Bearer planted""#)
+        .metadata(json!({"request": {"headers": {"cookie": "planted"}}, "k": 1}));
+    let langfuse = client(&server);
+    langfuse.put_dataset_item_blocking(&item).unwrap();
+    langfuse
+        .put_dataset_blocking(&NewDataset::new("d").metadata(&planted))
+        .unwrap();
+    let bodies = server.requests();
+    let bodies: Vec<serde_json::Value> = bodies
+        .iter()
+        .map(|request| serde_json::from_slice(&request.body).unwrap())
+        .collect();
+    let masked = json!({"api_key": "[redacted]", "q": "Where is my order?"});
+    assert_eq!(
+        bodies,
+        [
+            json!({
+                "datasetName": "d",
+                "id": "password: is-an-id",
+                "input": masked,
+                "expectedOutput": r#"curl -H "Authorization: [redacted]""#,
+                "metadata": {"request": {"headers": {"cookie": "[redacted]"}}, "k": 1},
+            }),
+            json!({"name": "d", "metadata": masked}),
+        ]
+    );
+}
+
+#[test]
 fn a_trace_becomes_an_item_in_one_call_and_twice_is_once() {
     let server = Receiver::new(|request| {
         if request.path.starts_with("/api/public/v2/observations") {
