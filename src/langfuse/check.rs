@@ -4,9 +4,11 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::{Duration, SystemTime};
 
+use percent_encoding::utf8_percent_encode;
+
 use crate::error::{Error, Kind};
 use crate::id::TraceId;
-use crate::langfuse::client::{Langfuse, Request};
+use crate::langfuse::client::{Langfuse, Request, SEGMENT};
 
 /// The project that the keys are of.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -191,11 +193,35 @@ impl Langfuse {
     ///
     /// Those of [`auth_check`](Self::auth_check).
     pub async fn trace_url(&self, trace: TraceId) -> Result<String, Error> {
-        let project = match self.known_project().get() {
-            Some(project) => project.id.clone(),
-            None => self.auth_check().await?.id,
-        };
-        Ok(self.page(&project, trace))
+        Ok(self.page(&self.project_id().await?, trace))
+    }
+
+    /// The address of the page of an experiment, by its id: that of [`ExperimentRow`](crate::langfuse::ExperimentRow), say.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`auth_check`](Self::auth_check).
+    pub async fn experiment_url(&self, id: &str) -> Result<String, Error> {
+        let page = format!("project/{}/experiments/results", self.project_id().await?);
+        let page = self.base().clone().join(&page);
+        Ok(format!("{page}?baseline={}", utf8_percent_encode(id, SEGMENT)))
+    }
+
+    /// [`experiment_url`](Self::experiment_url) for code that is not async.
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub fn experiment_url_blocking(&self, id: &str) -> Result<String, Error> {
+        self.wait(self.experiment_url(id))
+    }
+
+    /// The server is asked once.
+    async fn project_id(&self) -> Result<String, Error> {
+        match self.known_project().get() {
+            Some(project) => Ok(project.id.clone()),
+            None => Ok(self.auth_check().await?.id),
+        }
     }
 
     /// The address of the page of a trace that the server is sent, once the project is known.

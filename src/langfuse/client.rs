@@ -30,7 +30,7 @@ use crate::sample::SampleRate;
 
 pub(super) use self::answer::text;
 pub(super) use self::budget::Budget;
-pub(super) use self::call::Request;
+pub(super) use self::call::{Request, SEGMENT};
 pub(super) use self::outcome::first_issue;
 use self::own::OwnThread;
 

@@ -35,7 +35,9 @@ pub struct Experiment {
     id: Arc<str>,
     name: Arc<str>,
     description: Option<Arc<str>>,
+    metadata: Option<Arc<str>>,
     dataset_id: Option<Arc<str>>,
+    dataset_version: Option<Arc<str>>,
 }
 
 /// An item of an [`Experiment`], for [`StartTrace::experiment`](super::StartTrace::experiment).
@@ -45,6 +47,7 @@ pub struct ExperimentItem {
     run: Experiment,
     id: Arc<str>,
     expected_output: Option<Arc<str>>,
+    metadata: Option<Arc<str>>,
 }
 
 impl Experiment {
@@ -55,7 +58,9 @@ impl Experiment {
             id: Ids::Random.span().to_string().into(),
             name: name.as_ref().into(),
             description: None,
+            metadata: None,
             dataset_id: None,
+            dataset_version: None,
         }
     }
 
@@ -92,6 +97,24 @@ impl Experiment {
         }
     }
 
+    /// What else is to be known of the run, as JSON, up to 16 KiB; what is longer is left out.
+    #[must_use]
+    pub fn with_metadata(self, metadata: impl Serialize) -> Self {
+        Self {
+            metadata: short_json(metadata),
+            ..self
+        }
+    }
+
+    /// The dataset as it was then, by a time such as `2026-11-24T04:40:44.305Z`; the server drops what is none.
+    #[must_use]
+    pub fn with_dataset_version(self, time: &str) -> Self {
+        Self {
+            dataset_version: Some(time.into()),
+            ..self
+        }
+    }
+
     /// Its id, which scores of the whole run are given to, and
     /// [`experiment_items`](crate::Langfuse::experiment_items) asks for.
     #[must_use]
@@ -105,6 +128,7 @@ impl Experiment {
             run: self.clone(),
             id: id.as_ref().into(),
             expected_output: None,
+            metadata: None,
         }
     }
 }
@@ -112,8 +136,13 @@ impl Experiment {
 impl ExperimentItem {
     /// What should come out, as JSON, up to 16 KiB; what is longer is left out, since each observation of the trace carries it.
     pub fn expected_output(mut self, output: impl Serialize) -> Self {
-        let json = serde_json::to_string(&output).ok();
-        self.expected_output = json.filter(|json| json.len() <= TEXT_LIMIT).map(Into::into);
+        self.expected_output = short_json(output);
+        self
+    }
+
+    /// What else is to be known of the item, with the same limit.
+    pub fn metadata(mut self, metadata: impl Serialize) -> Self {
+        self.metadata = short_json(metadata);
         self
     }
 
@@ -126,8 +155,11 @@ impl ExperimentItem {
             ("langfuse.experiment.id", Some(Arc::clone(&run.id))),
             ("langfuse.experiment.name", Some(Arc::clone(&run.name))),
             ("langfuse.experiment.description", run.description.clone()),
+            ("langfuse.experiment.metadata", run.metadata.clone()),
             ("langfuse.experiment.dataset.id", run.dataset_id.clone()),
             ("langfuse.experiment.item.id", Some(Arc::clone(&self.id))),
+            ("langfuse.experiment.item.version", run.dataset_version.clone()),
+            ("langfuse.experiment.item.metadata", self.metadata.clone()),
             (
                 "langfuse.experiment.item.root_observation_id",
                 Some(root.to_string().into()),
@@ -146,4 +178,10 @@ impl ExperimentItem {
         })
         .collect()
     }
+}
+
+/// JSON that each observation of a trace can carry.
+fn short_json(value: impl Serialize) -> Option<Arc<str>> {
+    let json = serde_json::to_string(&value).ok();
+    json.filter(|json| json.len() <= TEXT_LIMIT).map(Into::into)
 }

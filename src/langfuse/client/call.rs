@@ -106,7 +106,7 @@ impl Request {
 }
 
 /// Unreserved characters stand for themselves.
-const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
+pub(crate) const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'_')
     .remove(b'.')
