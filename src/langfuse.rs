@@ -33,6 +33,7 @@ pub use prompt::{
     Chat, ChatMessage, ChatPart, ChatPrompt, Fallback, NewPrompt, Prompt, PromptFilter, PromptPage,
     PromptRequest, PromptSource, PromptSummary, PromptUse, Selected, Selector, Template, Text, Unselected,
 };
+pub(crate) use reads::instant;
 pub use reads::{
     Aggregation, BlockingRows, Column, DailyCost, Dimension, ErrorRate, ExperimentItemRow, ExperimentRow,
     Experiments, Fields, Filter, Granularity, Listing, Measure, MetricRow, MetricRows, Metrics, ModelTokens,

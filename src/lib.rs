@@ -4,8 +4,8 @@
 //!
 //! [`init()`], [`layer()`] and [`builder()`] set up; [`current()`], [`SpanExt::observation`] and [`Observe::observe`]
 //! describe what is open; [`Guard`] and [`Pipeline`] flush, shut down and tell what became of everything;
-//! [`PriceTable`] is what you pay; [`manual`] makes observations without `tracing`; [`testing`] shows it offline;
-//! [`export`] is the seam to a destination of one's own.
+//! [`PriceTable`] is what you pay; [`manual`] makes observations without `tracing`; [`experiment`] tries a task on a dataset;
+//! [`testing`] shows it offline; [`export`] is the seam to a destination of one's own.
 
 mod above;
 mod builder;
@@ -17,6 +17,7 @@ mod diag;
 mod dialect;
 mod env;
 mod error;
+pub mod experiment;
 pub mod export;
 mod field;
 mod http;
@@ -38,6 +39,7 @@ mod sample;
 #[cfg(feature = "signal")]
 mod signal;
 mod sink;
+mod table;
 pub mod testing;
 
 #[cfg(feature = "opentelemetry")]

@@ -274,7 +274,7 @@ fn dollars(amount: f64) -> String {
 }
 
 /// Two or three digits and a unit. Digits that are left out are cut off, not rounded: 999.9 ms is not a second.
-fn duration(time: Duration) -> String {
+pub(crate) fn duration(time: Duration) -> String {
     let nanos = time.as_nanos();
     let (micros, millis, seconds) = (time.as_micros(), time.as_millis(), time.as_secs());
     if micros == 0 {

@@ -3,7 +3,7 @@
 use crate::model::ValueRef;
 
 /// A short text on one line: at most `width` characters, then an ellipsis.
-pub(super) fn word(text: &str, width: usize) -> String {
+pub(crate) fn word(text: &str, width: usize) -> String {
     let mut line = Line::new(width);
     line.extend(text.chars());
     line.text

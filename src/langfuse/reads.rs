@@ -22,7 +22,7 @@ mod window;
 mod words;
 
 pub use self::experiments::{ExperimentItemRow, ExperimentRow, Experiments};
-pub(super) use self::filter::instant;
+pub(crate) use self::filter::instant;
 pub use self::filter::{Column, Filter, Operand};
 pub use self::list::Listing;
 pub use self::metrics::{MetricRow, MetricRows, Metrics};

@@ -204,6 +204,18 @@ impl Score {
         self
     }
 
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What it says.
+    #[must_use]
+    pub fn value(&self) -> &ScoreValue {
+        &self.value
+    }
+
     /// The same of this, unless it is of something already.
     pub(crate) fn or_on(mut self, subject: impl FnOnce() -> Option<Subject>) -> Self {
         self.subject = self.subject.or_else(subject);

@@ -3,8 +3,10 @@
 use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::runtime::Handle;
+use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 
 use crate::pipeline::Pipeline;
@@ -45,6 +47,18 @@ impl Pipeline {
     pub(crate) fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) -> Option<AbortHandle> {
         self.is_open()
             .then(|| self.beside.runtime.spawn(future).abort_handle())
+    }
+
+    /// What is ready after this time, in whatever executor, since the worker's thread keeps it; dropped, it is forgotten. It fails
+    /// when the pipeline ends before. `None` as for [`spawn`](Self::spawn).
+    pub(crate) fn after(&self, time: Duration) -> Option<oneshot::Receiver<()>> {
+        let (mut sender, receiver) = oneshot::channel();
+        self.spawn(async move {
+            if tokio::time::timeout(time, sender.closed()).await.is_err() {
+                let _ = sender.send(());
+            }
+        })?;
+        Some(receiver)
     }
 
     /// Whether it is not shut down, nor about to be.

@@ -17,6 +17,7 @@ mod delivery;
 mod destinations;
 mod ends;
 mod exits;
+mod experiments;
 #[cfg(feature = "axum")]
 mod feedback;
 mod golden;
