@@ -9,7 +9,7 @@ use std::io::{self, IsTerminal as _, Write};
 use std::sync::{Arc, Mutex, TryLockError};
 
 use crate::console::draw::Style;
-pub(crate) use crate::console::draw::duration;
+pub(crate) use crate::console::draw::{dollars, duration};
 pub(crate) use crate::console::line::word;
 use crate::console::waiting::Waiting;
 use crate::dialect::Pages;

@@ -30,8 +30,9 @@ pub use models::{ModelPrice, NewModelPrice};
 #[cfg(feature = "yaml")]
 pub use prompt::PromptFile;
 pub use prompt::{
-    Chat, ChatMessage, ChatPart, ChatPrompt, Fallback, NewPrompt, Prompt, PromptFilter, PromptPage,
-    PromptRequest, PromptSource, PromptSummary, PromptUse, Selected, Selector, Template, Text, Unselected,
+    Chat, ChatMessage, ChatPart, ChatPrompt, Fallback, MeanScore, NewPrompt, Prompt, PromptComparison,
+    PromptFigures, PromptFilter, PromptPage, PromptRequest, PromptSource, PromptSummary, PromptUse, Selected,
+    Selector, Template, Text, Unselected,
 };
 pub(crate) use reads::instant;
 pub use reads::{

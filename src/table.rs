@@ -36,6 +36,15 @@ impl fmt::Display for Table {
     }
 }
 
+/// At most three decimals, and none that say nothing.
+pub(crate) fn decimal(number: f64) -> String {
+    let text = format!("{number:.3}");
+    match text.trim_end_matches('0').trim_end_matches('.') {
+        "-0" => "0".to_owned(),
+        short => short.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -60,5 +69,11 @@ größe      1 s
 a               true
 "
         );
+    }
+
+    #[test]
+    fn numbers_have_the_decimals_that_say_something() {
+        let shown = [1.0, 0.5, 2.0 / 3.0, 1200.0, -0.0001, f64::NAN].map(decimal);
+        assert_eq!(shown, ["1", "0.5", "0.667", "1200", "0", "NaN"]);
     }
 }

@@ -260,7 +260,7 @@ fn totals(nodes: &[Node<'_>]) -> impl Iterator<Item = String> {
 }
 
 /// Dollars to a millionth, without zeros that say nothing.
-fn dollars(amount: f64) -> String {
+pub(crate) fn dollars(amount: f64) -> String {
     if amount >= 1.0 || amount == 0.0 {
         return format!("${amount:.2}");
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::console::{duration, word};
 use crate::experiment::report::{Report, Row, number};
 use crate::model::ScoreValue;
-use crate::table::Table;
+use crate::table::{Table, decimal};
 
 /// So many items are shown, and so many failures.
 const MOST: usize = 20;
@@ -114,14 +114,5 @@ fn shown(value: &ScoreValue) -> String {
             word(text, NAME_WIDTH)
         }
         other => number(other).map_or_else(|| NONE.to_owned(), decimal),
-    }
-}
-
-/// At most three decimals, and none that say nothing.
-fn decimal(number: f64) -> String {
-    let text = format!("{number:.3}");
-    match text.trim_end_matches('0').trim_end_matches('.') {
-        "-0" => "0".to_owned(),
-        short => short.to_owned(),
     }
 }

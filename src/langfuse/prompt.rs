@@ -2,6 +2,7 @@
 
 mod cache;
 mod chat;
+mod compare;
 mod fetch;
 #[cfg(feature = "yaml")]
 mod file;
@@ -25,6 +26,7 @@ pub use crate::model::PromptUse;
 
 pub(crate) use self::cache::Cache;
 pub use self::chat::{Chat, ChatMessage, ChatPart};
+pub use self::compare::{MeanScore, PromptComparison, PromptFigures};
 pub use self::fetch::{Fallback, PromptRequest, Selected, Unselected};
 #[cfg(feature = "yaml")]
 pub use self::file::PromptFile;

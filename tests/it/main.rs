@@ -11,6 +11,7 @@ mod app_plain;
 #[cfg(feature = "cli")]
 mod cli;
 mod client;
+mod compared_prompts;
 mod content;
 mod contract;
 mod delivery;

@@ -268,6 +268,12 @@ impl MetricRow {
         text.filter(|text| !text.is_empty())
     }
 
+    /// The value of a dimension that is a whole number, such as the version of a prompt; none where it is empty.
+    #[must_use]
+    pub fn whole(&self, dimension: &Dimension) -> Option<u64> {
+        count(self.0.get(dimension.as_str())?)
+    }
+
     /// When the stretch of time began.
     #[must_use]
     pub fn time(&self) -> Option<SystemTime> {

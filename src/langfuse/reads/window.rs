@@ -54,6 +54,11 @@ impl Window {
         self.to
     }
 
+    /// What must hold.
+    pub(crate) fn filters(&self) -> &[Filter] {
+        &self.filters
+    }
+
     /// In this environment.
     #[must_use]
     pub fn environment(self, name: &str) -> Self {

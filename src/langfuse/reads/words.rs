@@ -245,6 +245,8 @@ words! {
         EXPERIMENT = "experimentId";
         /// The word of a score that is one.
         WORD = "stringValue";
+        /// The version of the prompt of the observation that a score is given to.
+        SCORED_PROMPT_VERSION = "observationPromptVersion";
     }
 }
 
