@@ -11,7 +11,7 @@
 //!     .items([("how long?", "HOW LONG?"), ("where?", "WHERE?"), ("wie groß?", "WIE GROß?")]) // or .dataset("questions")
 //!     .task(|item| async move { Ok::<_, std::convert::Infallible>(item.input_text().to_uppercase()) })
 //!     .evaluator("exact_match", Case::is_expected)
-//!     .evaluator("length", |case| case.output().len() as f64)
+//!     .evaluator("length", |case| case.output().len())
 //!     .run()
 //!     .await?;
 //!
@@ -39,7 +39,8 @@
 //! thread (`spawn_blocking`), else it holds up the others, and no time bound ends it.
 //!
 //! Nothing that goes wrong with one item stops the run: a task that fails, panics or takes too long is a failed item, with level
-//! ERROR on its root, and is not evaluated; an evaluator that does is counted, and the others go on.
+//! ERROR on its root, and is not evaluated; an evaluator that does is counted, and the others go on. (Where the build says
+//! `panic = "abort"`, a panic ends the process all the same.)
 
 mod crowd;
 mod evaluation;

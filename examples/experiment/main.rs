@@ -91,11 +91,10 @@ async fn run(llm: &Pipeline, name: &str, model: Option<&Endpoint>) -> Result<Rep
         .evaluator("has_words", |case| {
             case.output().contains(&*case.item().expected_text())
         })
-        .evaluator("words", |case| case.output().split_whitespace().count() as f64)
+        .evaluator("words", |case| case.output().split_whitespace().count())
         .async_evaluator("judge", |case| judge(case, model))
         .run_evaluator("longest", |rows| {
-            let lengths = rows.iter().filter_map(|row| row.output()).map(String::len);
-            lengths.max().map(|length| length as f64)
+            rows.iter().filter_map(|row| row.output()).map(String::len).max()
         })
         .run()
         .await?;

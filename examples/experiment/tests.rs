@@ -155,7 +155,9 @@ async fn a_model_answers_and_judges() {
     assert_eq!(failures, ["judge: invalid float literal"]);
     let unmet = report.check_min("judge", 0.7).unwrap_err();
     assert!(
-        unmet.to_string().contains("1 of 4 items failed and count as 0"),
+        unmet
+            .to_string()
+            .contains("1 of 4 items failed, which counts as 0"),
         "{unmet}"
     );
     assert!(llm.flush_blocking(Duration::from_secs(60)).is_complete());

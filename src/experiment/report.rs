@@ -19,7 +19,7 @@ use crate::pipeline::FlushReport;
 /// item      latency  exact_match  relevance
 /// sum         12 ms         true       0.82
 /// product     10 ms        false        0.4
-/// quotient  1.20 s            –          –
+/// quotient   1.20 s            –          –
 /// mean       407 ms          0.5       0.61
 /// accuracy 0.333
 /// failed: quotient: the server answered 500

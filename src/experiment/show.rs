@@ -116,3 +116,85 @@ fn shown(value: &ScoreValue) -> String {
         other => number(other).map_or_else(|| NONE.to_owned(), decimal),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::experiment::report::Given;
+    use crate::experiment::{Case, Failure, Item};
+    use crate::id::{SpanId, TraceId};
+    use crate::model::Score;
+
+    /// A row, with an evaluator for each score.
+    fn row(id: &str, millis: u64, outcome: Result<(), Failure>, scores: &[Score]) -> Row<()> {
+        let item = Item::new(id).with_id(id);
+        let (trace_id, root_id) = (TraceId::from_seed(id), SpanId::from_seed(id));
+        let latency = Duration::from_millis(millis);
+        let outcome = outcome.map(|()| Case {
+            item: item.clone(),
+            output: Arc::new(()),
+            latency,
+            trace_id,
+            root_id,
+        });
+        let given = |score: &Score| Given {
+            by: score.name().into(),
+            score: score.clone(),
+        };
+        Row {
+            item,
+            trace_id,
+            root_id,
+            latency,
+            outcome,
+            scores: scores.iter().map(given).collect(),
+            faults: Vec::new(),
+            trace_url: None,
+        }
+    }
+
+    #[test]
+    fn a_report_is_aligned() {
+        let both = |yes, relevance| [Score::new("exact_match", yes), Score::new("relevance", relevance)];
+        let refused = Failure::Error("the server answered 500".to_owned());
+        let report = Report {
+            name: "rag v3".to_owned(),
+            id: "474a6e6447da9388".to_owned(),
+            dataset: Some("capital-questions".to_owned()),
+            evaluators: ["exact_match", "relevance"].map(Arc::from).into(),
+            rows: vec![
+                row("sum", 12, Ok(()), &both(true, 0.82)),
+                row("product", 10, Ok(()), &both(false, 0.4)),
+                row("quotient", 1_200, Err(refused), &[]),
+            ],
+            scores: vec![
+                Score::new("accuracy", 1.0 / 3.0),
+                Score::new("verdict", "ship it"),
+            ],
+            faults: vec![("cost".into(), Failure::Timeout(Duration::from_secs(2)))],
+            took: Duration::from_millis(1_240),
+            url: Some(
+                "http://localhost:3000/project/p/experiments/results?baseline=474a6e6447da9388".to_owned(),
+            ),
+            delivery: Default::default(),
+        };
+        assert_eq!(
+            report.to_string(),
+            "\
+rag v3 · capital-questions · 3 items · 1 failed · 1 evaluations failed · 1.24 s
+item      latency  exact_match  relevance
+sum         12 ms         true       0.82
+product     10 ms        false        0.4
+quotient   1.20 s            –          –
+mean       407 ms          0.5       0.61
+accuracy 0.333
+verdict ship it
+failed: quotient: the server answered 500
+failed: cost: not done within 2s
+http://localhost:3000/project/p/experiments/results?baseline=474a6e6447da9388
+"
+        );
+    }
+}

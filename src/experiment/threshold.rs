@@ -63,7 +63,10 @@ impl<O> Report<O> {
         }
         let mut message = format!("{score} is {value:.3}, and must be at least {min}");
         if missing > 0 {
-            message += &format!("; {missing} of {} items failed and count as 0", self.rows.len());
+            message += &format!(
+                "; {missing} of {} items failed, which counts as 0",
+                self.rows.len()
+            );
         }
         Err(self.unmet(message))
     }

@@ -15,6 +15,7 @@ use crate::experiment::plan::Prepared;
 use crate::experiment::report::Given;
 use crate::experiment::shelter::{sheltered, words};
 use crate::experiment::{Case, Evaluation, Failure, Item, Plan, Progress, Report, Row};
+use crate::langfuse::client::wait;
 use crate::manual::{Experiment, Handle};
 use crate::model::{Kind, Level, Score, ScoreValue, Subject};
 
@@ -131,6 +132,21 @@ impl<'a, T, O> Trial<'a, T, O> {
         report.delivery = self.plan.pipeline.flush().await;
         self.find_pages(&mut report).await;
         Ok(report)
+    }
+
+    /// [`run`](Self::run) for code that is not async, and tasks that need no runtime.
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub fn run_blocking<F, E>(self) -> Result<Report<O>, Error>
+    where
+        T: Fn(Item) -> F,
+        F: Future<Output = Result<O, E>>,
+        O: Serialize,
+        E: fmt::Display,
+    {
+        wait::wait(Duration::MAX, self.run())
     }
 
     async fn item<F, E>(&self, experiment: &Experiment, item: Item) -> Row<O>

@@ -5,7 +5,7 @@ mod budget;
 mod call;
 mod outcome;
 mod own;
-pub(super) mod wait;
+pub(crate) mod wait;
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};

@@ -10,8 +10,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tracing::instrument::WithSubscriber as _;
 use tracing::{Dispatch, Instrument as _, info_span, instrument};
-use tracing_llm::experiment::Case;
-use tracing_llm::langfuse::NewDatasetItem;
+use tracing_llm::experiment::{Case, Item};
 use tracing_llm::{Guard, Langfuse, Score, current};
 use tracing_subscriber::layer::SubscriberExt;
 
@@ -230,7 +229,7 @@ fn dispatch_span(dispatch: &Dispatch) -> tracing::Span {
 
 #[test]
 fn a_dataset_that_cannot_be_had_is_an_error_before_anything_runs() {
-    let task = |_: tracing_llm::experiment::Item| async { Ok::<_, Infallible>(panic_never()) };
+    let task = |_: Item| async { Ok::<_, Infallible>(panic_never()) };
     let error = |plan: tracing_llm::experiment::Plan| alone(plan.task(task).run()).unwrap_err();
     let llm = offline();
     let none = error(llm.experiment("x"));
@@ -286,7 +285,10 @@ fn the_report_of_a_run_without_a_server_is_the_same() {
     let items = [("2+2", "4"), ("2*3", "6")];
     let plan = llm.experiment("arithmetic").items(items);
     let trial = plan.task(|item| async move { Ok::<_, Infallible>(answer(item.input_text().into()).await) });
-    let report = alone(trial.evaluator("exact_match", Case::is_expected).run()).unwrap();
+    let report = trial
+        .evaluator("exact_match", Case::is_expected)
+        .run_blocking()
+        .unwrap();
     assert_eq!((report.url(), report.mean("exact_match")), (None, Some(0.5)));
     assert_eq!(report.delivery().to_string(), "no destination");
     let outputs: Vec<_> = report
@@ -314,10 +316,65 @@ fn the_report_of_a_run_without_a_server_is_the_same() {
     assert_ne!(report.id(), again.id());
 }
 
-/// What a test has found wanting becomes an item of the dataset: the way back.
+#[test]
+fn credentials_are_sent_nowhere() {
+    let server = project_with_a_dataset();
+    let (dispatch, llm) = program(&server);
+    let secret = json!({"api_key": "planted"});
+    let item = Item::new(&secret)
+        .with_expected_output(&secret)
+        .with_metadata(&secret);
+    let run = tracing::dispatcher::with_default(&dispatch, || {
+        let plan = llm
+            .experiment("x")
+            .items([item.clone(), Item::new("fails")])
+            .metadata(&secret);
+        let trial = plan.task(|item| async move {
+            match &*item.input_text() {
+                "fails" => Err("password: planted"),
+                _ => Ok(item.input().clone()),
+            }
+        });
+        let trial = trial.evaluator("expected", |case| (case.is_expected(), r#"{"token": "planted"}"#));
+        trial
+            .run_evaluator("whole", |_| Score::text("remark", "cookie: planted"))
+            .run_blocking()
+    });
+    assert_eq!(run.unwrap().mean("expected"), Some(1.0));
+    let ledger = llm.ledger();
+    assert_eq!((ledger.late(), ledger.open()), (0, 0));
+    let requests = server.requests();
+    assert_eq!(
+        requests.iter().filter(|it| it.path.ends_with("traces")).count(),
+        1
+    );
+    for request in requests {
+        let body = String::from_utf8_lossy(&request.body);
+        assert!(!body.contains("planted"), "{} {body}", request.path);
+    }
+}
+
+#[test]
+fn nothing_is_expected_where_nothing_is_said() {
+    let llm = offline();
+    let trial = llm
+        .experiment("x")
+        .items([Item::new("a"), Item::new("b").with_expected_output("")]);
+    let trial = trial.task(|_| async { Ok::<_, Infallible>("") });
+    let report = trial
+        .evaluator("expected", Case::is_expected)
+        .run_blocking()
+        .unwrap();
+    let given: Vec<_> = report
+        .rows()
+        .iter()
+        .map(|row| row.score("expected").unwrap().clone())
+        .collect();
+    assert_eq!(given, [false.into(), true.into()]);
+}
+
 #[test]
 fn an_item_of_a_dataset_is_read_as_a_type() {
-    use tracing_llm::experiment::Item;
     let item = Item::new(json!([2, 3])).with_expected_output(6);
     let numbers: [u8; 2] = item.input_as().unwrap();
     let expected: u8 = item.expected_as().unwrap();
@@ -327,7 +384,4 @@ fn an_item_of_a_dataset_is_read_as_a_type() {
     );
     let error = item.input_as::<String>().unwrap_err();
     assert!(error.is_invalid_value(), "{error}");
-    let _ = NewDatasetItem::new("d")
-        .input(item.input())
-        .expected_output(item.expected_output());
 }

@@ -11,7 +11,6 @@ mod app_plain;
 #[cfg(feature = "cli")]
 mod cli;
 mod client;
-mod compared_prompts;
 mod content;
 mod contract;
 mod delivery;

@@ -1,5 +1,6 @@
 //! What the client reads back, each verb against the server's own words.
 
+mod compared_prompts;
 mod datasets;
 mod metrics;
 mod observations;

@@ -49,7 +49,7 @@ fn what_failed_counts_as_nothing_when_a_score_must_be_reached() {
     let unmet = report.check_min("even", 0.6).unwrap_err();
     assert_eq!(
         unmet.to_string(),
-        "even is 0.500, and must be at least 0.6; 1 of 4 items failed and count as 0"
+        "even is 0.500, and must be at least 0.6; 1 of 4 items failed, which counts as 0"
     );
     // The evaluator failed on one more.
     assert_eq!(report.check_min("not two", 0.5), Ok(0.5));

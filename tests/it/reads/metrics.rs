@@ -145,7 +145,7 @@ fn each_recorded_question_is_asked_in_its_words_and_its_answer_read_whole() {
     );
 }
 
-fn query(request: &Request) -> Value {
+pub(super) fn query(request: &Request) -> Value {
     let (path, query) = request.path.split_once("?query=").unwrap();
     assert_eq!(path, "/api/public/v2/metrics");
     let query = percent_decode_str(&query.replace('+', " "))

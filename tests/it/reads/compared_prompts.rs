@@ -9,8 +9,9 @@ use serde_json::{Value, json};
 use tracing_llm::Langfuse;
 use tracing_llm::langfuse::{PromptComparison, Window};
 
+use super::metrics::query;
 use crate::support::alone::alone;
-use crate::support::receiver::{Answer, Receiver, Request};
+use crate::support::receiver::{Answer, Receiver};
 use crate::support::replay;
 
 const NAME: &str = "rag_synthesis-1117";
@@ -23,12 +24,6 @@ fn client(server: &Receiver) -> Langfuse {
 fn window() -> Window {
     let from = std::time::UNIX_EPOCH + Duration::from_secs(1_795_478_400);
     Window::new(from, from + Duration::from_secs(86_400)).environment("prod")
-}
-
-/// What is asked of sums.
-fn query(request: &Request) -> Value {
-    let query = request.path.split_once("query=").unwrap().1.replace('+', " ");
-    serde_json::from_str(&percent_decode_str(&query).decode_utf8().unwrap()).unwrap()
 }
 
 fn rows(rows: Value) -> Answer {
