@@ -13,6 +13,7 @@ use tracing::{Dispatch, dispatcher};
 
 use crate::experiment::Failure;
 use crate::manual::Handle;
+use crate::model::Level;
 use crate::pipeline::Pipeline;
 
 /// Runs a future below an observation: whatever spans begin in it are of that observation's trace. Its panic is its failure, and
@@ -23,6 +24,7 @@ pub(super) async fn sheltered<T>(
     limit: Option<Duration>,
     work: impl Future<Output = Result<T, String>>,
 ) -> Result<T, Failure> {
+    let mut watch = GivenUp(Some(above));
     let mut work = Box::pin(work);
     let mut time = limit.and_then(|limit| pipeline.after(limit));
     let outcome = poll_fn(|context| {
@@ -45,9 +47,22 @@ pub(super) async fn sheltered<T>(
         }
     })
     .await;
+    watch.0 = None;
     // What is given up ends its spans now, and may panic, too.
     drop(within(above, || drop(work)));
     outcome
+}
+
+/// Says `cancelled` of an observation, as [`Observe`](crate::Observe) does, if it is dropped before it is told not to: whoever awaited
+/// the run has given it up.
+struct GivenUp<'a>(Option<&'a Handle>);
+
+impl Drop for GivenUp<'_> {
+    fn drop(&mut self) {
+        if let Some(observation) = self.0 {
+            observation.level(Level::Warning).status_message("cancelled");
+        }
+    }
 }
 
 /// Runs code below an observation, outside the spans that the caller is in; answers with what it panicked, if it did.

@@ -72,7 +72,7 @@ impl<'a, T, O> Trial<'a, T, O> {
     }
 
     /// Runs it, and sends what was recorded, as [`Pipeline::flush`](crate::Pipeline::flush) does. Dropped before its end, it gives up
-    /// what is running; what is done stays recorded.
+    /// what is running, of which the traces say `cancelled`; what is done stays recorded.
     ///
     /// # Errors
     ///

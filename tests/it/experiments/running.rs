@@ -4,15 +4,16 @@ use std::convert::Infallible;
 use std::future::{pending, poll_fn};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::task::Poll;
+use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::Duration;
 
 use tokio::sync::Barrier;
 use tracing_llm::experiment::Item;
 
-use super::offline;
+use super::{offline, program, project_with_a_dataset};
 use crate::support::alone::alone;
+use crate::support::rows;
 
 #[test]
 fn as_many_run_at_once_as_may_and_no_more() {
@@ -187,4 +188,56 @@ fn what_does_not_end_is_given_up_and_the_others_are_not() {
     assert!(b.failure().is_none());
     let failures: Vec<_> = b.failures().map(|(name, why)| format!("{name} {why}")).collect();
     assert_eq!(failures, ["never not done within 20ms"]);
+}
+
+#[test]
+fn a_run_that_is_given_up_says_so_of_what_was_running() {
+    let server = project_with_a_dataset();
+    let (_, llm) = program(&server);
+    let plan = llm
+        .experiment("x")
+        .items([("done", 1), ("runs", 2), ("is judged", 3), ("waits", 4)]);
+    let trial = plan.concurrency(2).task(|item| async move {
+        if item.input_text() == "runs" {
+            pending::<()>().await;
+        }
+        Ok::<_, Infallible>(())
+    });
+    let trial = trial.async_evaluator("judge", |case| async move {
+        if case.item().input_text() == "is judged" {
+            pending::<()>().await;
+        }
+        true
+    });
+    let mut run = Box::pin(trial.run());
+    let mut context = Context::from_waker(Waker::noop());
+    // As often as there are items and pauses between them: then nothing goes on.
+    for _ in 0..10 {
+        assert!(run.as_mut().poll(&mut context).is_pending());
+    }
+    drop(run);
+    assert!(llm.flush_blocking(Duration::from_secs(20)).is_complete());
+    let mut shown: Vec<_> = rows::of_requests(&server.requests())
+        .into_iter()
+        .map(|row| {
+            let said = row.status_message.unwrap_or_default();
+            format!(
+                "{} {} {} {said}",
+                row.name,
+                row.input.unwrap_or_default(),
+                row.level
+            )
+        })
+        .collect();
+    shown.sort();
+    assert_eq!(
+        shown,
+        [
+            "experiment-item-run done DEFAULT ",
+            "experiment-item-run is judged DEFAULT ",
+            "experiment-item-run runs WARNING cancelled",
+            "judge  DEFAULT ",
+            "judge  WARNING cancelled",
+        ]
+    );
 }
