@@ -13,7 +13,7 @@ use crate::clock::UnixNanos;
 use crate::model::{Lane, Level, Link, Observation, ValueRef};
 
 /// What a destination wants to be told, and in which words.
-pub(crate) trait Dialect: Send + 'static {
+pub(crate) trait Dialect: Send + Sync + 'static {
     /// Name and version of the instrumentation scope.
     fn scope(&self) -> (&'static str, &'static str);
 

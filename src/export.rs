@@ -78,6 +78,11 @@ impl Batch {
         observation.parent_in(self.lane)
     }
 
+    /// About how many bytes its observations keep.
+    pub(crate) fn weight(&self) -> usize {
+        self.observations().map(Observation::weight).sum()
+    }
+
     pub(crate) fn lane(&self) -> Lane {
         self.lane
     }

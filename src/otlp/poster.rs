@@ -2,11 +2,13 @@
 
 use std::io::Write as _;
 use std::mem;
+use std::panic::resume_unwind;
 
 use bytes::Bytes;
 use flate2::Compression as Level;
 use flate2::write::GzEncoder;
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue};
+use tokio::task::JoinError;
 
 use crate::export::{ExportError, Exported};
 use crate::http::{Client, Endpoint, Secrets};
@@ -46,9 +48,7 @@ pub(crate) struct Poster {
     headers: HeaderMap,
     compression: Compression,
     reader: Reader,
-    /// Bodies are written here, one after the other.
-    plain: Buffer,
-    packed: Buffer,
+    buffers: Buffers,
 }
 
 impl Poster {
@@ -77,8 +77,7 @@ impl Poster {
             headers,
             compression,
             reader: Reader { retries_500, secrets },
-            plain: Buffer::default(),
-            packed: Buffer::default(),
+            buffers: Buffers::default(),
         }
     }
 
@@ -99,24 +98,38 @@ impl Poster {
         count: usize,
         write: impl FnOnce(&mut Vec<u8>),
     ) -> Result<Exported, ExportError> {
-        let buffer = match self.compression {
-            Compression::None => {
-                write(&mut self.plain.0);
-                &mut self.plain
+        let body = self.buffers.fill(self.compression, write);
+        self.send(count, body).await
+    }
+
+    /// The same for a body that takes its time to write and to pack, some milliseconds: on a thread beside, so that the
+    /// worker goes on reading, and another destination's body is written meanwhile.
+    pub(crate) async fn post_large(
+        &mut self,
+        count: usize,
+        write: impl FnOnce(&mut Vec<u8>) + Send + 'static,
+    ) -> Result<Exported, ExportError> {
+        let (compression, mut buffers) = (self.compression, mem::take(&mut self.buffers));
+        let filling = tokio::task::spawn_blocking(move || {
+            let body = buffers.fill(compression, write);
+            (buffers, body)
+        });
+        match filling.await.map_err(JoinError::try_into_panic) {
+            Ok((buffers, body)) => {
+                self.buffers = buffers;
+                self.send(count, body).await
             }
-            Compression::Gzip => {
-                write(&mut self.plain.0);
-                pack(&self.plain.0, &mut self.packed.0);
-                self.plain.clear();
-                &mut self.packed
-            }
-        };
-        let body = buffer.take();
+            Err(Ok(panic)) => resume_unwind(panic),
+            Err(Err(_)) => Err(ExportError::retry("the worker's runtime ends")),
+        }
+    }
+
+    async fn send(&mut self, count: usize, body: Bytes) -> Result<Exported, ExportError> {
         let outcome = self
             .client
             .post(&self.endpoint, self.headers.clone(), body.clone())
             .await;
-        buffer.give_back(body);
+        self.buffers.of(self.compression).give_back(body);
         self.reader.read(outcome, &self.endpoint, count)
     }
 }
@@ -127,6 +140,33 @@ fn pack(plain: &[u8], packed: &mut Vec<u8>) {
     // Writing to a vector does not fail.
     let _ = encoder.write_all(plain);
     let _ = encoder.finish();
+}
+
+/// What a body is written into, and what it is packed into.
+#[derive(Default, Debug)]
+struct Buffers {
+    plain: Buffer,
+    packed: Buffer,
+}
+
+impl Buffers {
+    /// Writes a body, and packs it.
+    fn fill(&mut self, compression: Compression, write: impl FnOnce(&mut Vec<u8>)) -> Bytes {
+        write(&mut self.plain.0);
+        if compression == Compression::Gzip {
+            pack(&self.plain.0, &mut self.packed.0);
+            self.plain.clear();
+        }
+        self.of(compression).take()
+    }
+
+    /// The one that a body goes out from.
+    fn of(&mut self, compression: Compression) -> &mut Buffer {
+        match compression {
+            Compression::None => &mut self.plain,
+            Compression::Gzip => &mut self.packed,
+        }
+    }
 }
 
 /// Memory for bodies, used again from one to the next.
@@ -336,12 +376,12 @@ mod tests {
         let mut poster = poster(&receiver.url(), TIMEOUT, Compression::None);
         let body = "x".repeat(100_000);
         send(&mut poster, &body).await.unwrap();
-        let kept = poster.plain.0.capacity();
+        let kept = poster.buffers.plain.0.capacity();
         assert!(kept >= body.len(), "{kept}");
         send(&mut poster, "small").await.unwrap();
-        assert_eq!(poster.plain.0.capacity(), kept);
+        assert_eq!(poster.buffers.plain.0.capacity(), kept);
         send(&mut poster, &"x".repeat(9_000_000)).await.unwrap();
-        assert!(poster.plain.0.capacity() <= Buffer::MOST_KEPT_BYTES);
+        assert!(poster.buffers.plain.0.capacity() <= Buffer::MOST_KEPT_BYTES);
     }
 
     async fn exchange(answer: Answer) -> (Result<Exported, ExportError>, Vec<Request>) {
