@@ -12,6 +12,7 @@ mod parcel;
 mod posts;
 mod queue;
 mod report;
+mod spec;
 mod worker;
 
 use std::fmt;
@@ -27,7 +28,6 @@ use tokio::sync::oneshot;
 use crate::clock::Clock;
 use crate::diag::Diagnostics;
 use crate::error::{Error, Kind};
-use crate::export::{Exporter, Scope, ScoreExporter, View};
 use crate::id::Ids;
 use crate::ledger::{Account, Ledger};
 use crate::model::{Lanes, Score};
@@ -35,17 +35,15 @@ use crate::own_thread;
 use crate::process::Prices;
 use crate::sink::Source;
 
-use self::backoff::Backoff;
 pub(crate) use self::batching::Batching;
 use self::beside::Beside;
 pub(crate) use self::beside::Companion;
-use self::lane::{Lane, Noun, Plan};
 use self::message::{Flush, Message, Reply};
-use self::parcel::Sender;
-use self::posts::{Post, Posts};
+use self::posts::Posts;
 use self::queue::Bounds;
 pub(crate) use self::queue::Queue;
 pub use self::report::{FlushReport, LaneReport};
+pub(crate) use self::spec::LaneSpec;
 use self::worker::Worker;
 
 /// The delivery of observations: flush it, shut it down, ask what became of them. Clones are handles to the same.
@@ -85,28 +83,6 @@ pub(crate) struct Settings {
     pub(crate) verbose: bool,
     /// Nothing waits for others: neither for the worker nor in a lane.
     pub(crate) immediate: bool,
-}
-
-/// One destination and how it is served.
-pub(crate) struct LaneSpec {
-    /// Its name in reports and lines.
-    pub(crate) name: String,
-    /// What sends.
-    pub(crate) exporter: Box<dyn Exporter>,
-    /// Which spans it is shown.
-    pub(crate) view: View,
-    /// So many observations are a full batch, which is sent at once.
-    pub(crate) batch: usize,
-    /// And so many bytes.
-    pub(crate) batch_bytes: usize,
-    /// A batch that is not full is sent after this long; zero is at once.
-    pub(crate) interval: Duration,
-    /// An attempt that takes longer is given up and made again.
-    pub(crate) timeout: Duration,
-    /// What whoever opened it keeps beside it.
-    pub(crate) companion: Option<Companion>,
-    /// What sends the scores that go there.
-    pub(crate) scores: Option<Box<dyn ScoreExporter>>,
 }
 
 /// Starts the worker with its lanes.
@@ -323,68 +299,6 @@ impl Default for Settings {
             verbose: false,
             immediate: false,
         }
-    }
-}
-
-impl LaneSpec {
-    /// OpenTelemetry's own batch size.
-    pub(crate) const DEFAULT_BATCH: usize = 512;
-
-    /// 4 MiB: below what proxies commonly let pass, so that the usual batch is not cut in halves on the wire.
-    pub(crate) const DEFAULT_BATCH_BYTES: usize = 4 * 1024 * 1024;
-
-    /// OpenTelemetry's own interval, and that of Langfuse's SDKs.
-    pub(crate) const DEFAULT_INTERVAL: Duration = Duration::from_secs(5);
-
-    /// OTLP's own limit of an attempt.
-    pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
-
-    /// A destination with the usual numbers.
-    pub(crate) fn new(exporter: Box<dyn Exporter>, scope: Scope) -> Self {
-        Self {
-            name: exporter.name().to_owned(),
-            exporter,
-            view: scope.into(),
-            batch: Self::DEFAULT_BATCH,
-            batch_bytes: Self::DEFAULT_BATCH_BYTES,
-            interval: Self::DEFAULT_INTERVAL,
-            timeout: Self::DEFAULT_TIMEOUT,
-            companion: None,
-            scores: None,
-        }
-    }
-
-    fn companion(&self) -> Option<(String, Companion)> {
-        Some((self.name.clone(), self.companion.clone()?))
-    }
-
-    /// The lane, and the one of its scores.
-    fn open(self, settings: &Settings) -> (Post, Option<Post>) {
-        let plan = Plan {
-            batch: self.batch,
-            batch_bytes: self.batch_bytes,
-            interval: if settings.immediate {
-                Duration::ZERO
-            } else {
-                self.interval
-            },
-            bytes: settings.queue_bytes,
-            count: settings.queue_count,
-        };
-        let post = |noun, name: &str, plan, sender| {
-            let seed = u64::from_ne_bytes(Ids::Random.span().to_bytes());
-            Post {
-                lane: Lane::new(noun, name, plan, Backoff::new(seed.into())),
-                sender: Some(sender),
-                timeout: self.timeout,
-            }
-        };
-        let scores = self.scores.map(|exporter| {
-            let name = format!("{} scores", self.name);
-            post(Noun::SCORE, &name, plan.clone(), Sender::Scores(exporter))
-        });
-        let sender = Sender::Observations(self.exporter);
-        (post(Noun::OBSERVATION, &self.name, plan, sender), scores)
     }
 }
 

@@ -3,6 +3,7 @@
 use std::mem;
 
 use crate::diag::Diagnostics;
+use crate::ledger::Ledger;
 use crate::model::Observation;
 use crate::process::Findings;
 
@@ -43,6 +44,31 @@ impl Complaints {
                 "{name:?} says its tokens and not its model, so nobody can price it; give it a field `model` (said once, \
                  for all such calls)"
             ));
+        }
+    }
+
+    /// What was not sent, and what never ended.
+    pub(crate) fn of_the_end(&self, ledger: &Ledger) {
+        let unsent = ledger
+            .lanes()
+            .iter()
+            .chain(ledger.scores())
+            .filter(|account| account.dropped_at_shutdown() > 0)
+            .map(|account| format!("{} {}", account.name(), account.dropped_at_shutdown()));
+        let unsent: Vec<_> = unsent.collect();
+        if !unsent.is_empty() {
+            let line = format!(
+                "shut down before everything was sent; dropped: {}",
+                unsent.join(", ")
+            );
+            self.diagnostics.say(&line);
+        }
+        if ledger.open() > 0 {
+            let line = format!(
+                "shut down while observations were open, which are not sent: {}",
+                ledger.open()
+            );
+            self.diagnostics.say(&line);
         }
     }
 

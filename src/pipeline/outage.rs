@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use tokio::time::{Instant as Moment, sleep};
 
 use super::*;
-use crate::export::{Batch, ExportError, ExportFuture, Exported};
+use crate::export::{Batch, ExportError, ExportFuture, Exported, Exporter, Scope};
 use crate::model::{Observation, Recorded};
 use crate::sink::Sink as _;
 

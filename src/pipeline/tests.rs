@@ -14,7 +14,7 @@ use tracing::Dispatch;
 use tracing::subscriber::NoSubscriber;
 
 use super::*;
-use crate::export::{Batch, ExportError, ExportFuture, Exported};
+use crate::export::{Batch, ExportError, ExportFuture, Exported, Exporter, Scope};
 use crate::field::Role;
 use crate::ledger::Account;
 use crate::model::{Head, Recorded};

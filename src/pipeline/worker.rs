@@ -277,7 +277,7 @@ impl Worker {
             self.queue.post_all(recorded.shown, lost);
         }
         self.posts.stop(now);
-        self.say_what_is_left();
+        self.complaints.of_the_end(&self.queue.ledger());
         let report = self.posts.report(None);
         let deadline = waiting.iter().filter_map(|flush| flush.deadline).min();
         self.close_exporters(deadline).await;
@@ -298,31 +298,6 @@ impl Worker {
             }
             None => Some(closing.await),
         };
-    }
-
-    fn say_what_is_left(&self) {
-        let ledger = self.queue.ledger();
-        let unsent = ledger
-            .lanes()
-            .iter()
-            .chain(ledger.scores())
-            .filter(|account| account.dropped_at_shutdown() > 0)
-            .map(|account| format!("{} {}", account.name(), account.dropped_at_shutdown()));
-        let unsent: Vec<_> = unsent.collect();
-        if !unsent.is_empty() {
-            let line = format!(
-                "shut down before everything was sent; dropped: {}",
-                unsent.join(", ")
-            );
-            self.diagnostics.say(&line);
-        }
-        if ledger.open() > 0 {
-            let line = format!(
-                "shut down while observations were open, which are not sent: {}",
-                ledger.open()
-            );
-            self.diagnostics.say(&line);
-        }
     }
 }
 
