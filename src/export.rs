@@ -9,7 +9,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 pub(crate) use self::view::View;
-use crate::model::{Lane, Observation, Ready, Shared};
+use crate::model::{Lane, Observation, Ready, Shared, Upload};
 
 /// The future that an export is.
 pub type ExportFuture<'a> = Pin<Box<dyn Future<Output = Result<Exported, ExportError>> + Send + 'a>>;
@@ -31,6 +31,13 @@ pub trait Exporter: Send + 'static {
 pub(crate) trait ScoreExporter: Send + 'static {
     /// Sends scores, once. There is always one at least.
     fn export<'a>(&'a mut self, scores: &'a [Box<Ready>]) -> ExportFuture<'a>;
+}
+
+/// A destination for media.
+pub(crate) trait MediaExporter: Send + 'static {
+    /// Brings each upload as far as it comes, once, and writes that down in it. There is always one at least. Those that failed for
+    /// ever are counted in the answer; an error is said of all when one of them may be tried again.
+    fn export<'a>(&'a mut self, uploads: &'a mut [Box<Upload>]) -> ExportFuture<'a>;
 }
 
 /// Which spans a destination is shown.

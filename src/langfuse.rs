@@ -13,6 +13,7 @@ pub(crate) mod exporter;
 #[cfg(feature = "axum")]
 mod feedback;
 mod json;
+pub(crate) mod media;
 mod models;
 pub(crate) mod parameters;
 mod prompt;
@@ -26,6 +27,7 @@ pub use client::Langfuse;
 pub use datasets::{Dataset, DatasetItem, DatasetItems, NewDataset, NewDatasetItem};
 #[cfg(feature = "axum")]
 pub use feedback::{Feedback, TraceHeader};
+pub use media::StoredMedia;
 pub use models::{ModelPrice, NewModelPrice};
 #[cfg(feature = "yaml")]
 pub use prompt::PromptFile;

@@ -18,6 +18,7 @@ use std::sync::Arc;
 pub struct Ledger {
     pub(crate) accounts: Vec<Account>,
     pub(crate) scores: Vec<Account>,
+    pub(crate) media: Vec<Account>,
     pub(crate) open: u64,
     pub(crate) redacted: u64,
     pub(crate) unpriced: u64,
@@ -25,6 +26,7 @@ pub struct Ledger {
     pub(crate) late: u64,
     pub(crate) sampled_out: u64,
     pub(crate) unsent_scores: u64,
+    pub(crate) unsent_media: u64,
 }
 
 impl Ledger {
@@ -45,6 +47,21 @@ impl Ledger {
     #[must_use]
     pub fn unsent_scores(&self) -> u64 {
         self.unsent_scores
+    }
+
+    /// What became of the media that were uploaded beside the observations, one account for each Langfuse project that takes them
+    /// (`langfuse media`). Its numbers count media, once for each input, output and metadata of an observation in which they stand: a
+    /// project is told of each, and is sent the bytes once. The same equation holds.
+    #[must_use]
+    pub fn media(&self) -> &[Account] {
+        &self.media
+    }
+
+    /// How many media were offered to no project, although one takes media: what is no base64, is of a type that Langfuse does not
+    /// take, or is more than an observation may have. They stay in their values; in one that is too long a mark stands in their place.
+    #[must_use]
+    pub fn unsent_media(&self) -> u64 {
+        self.unsent_media
     }
 
     /// The account of the destination with this name.
@@ -95,8 +112,9 @@ impl Ledger {
 
 impl fmt::Display for Ledger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scores = self.scores.iter().filter(|account| account.offered > 0);
-        for account in self.accounts.iter().chain(scores) {
+        let beside = self.scores.iter().chain(&self.media);
+        let beside = beside.filter(|account| account.offered > 0);
+        for account in self.accounts.iter().chain(beside) {
             writeln!(f, "{account}")?;
         }
         write!(f, "{} open", self.open)?;
@@ -117,6 +135,9 @@ impl fmt::Display for Ledger {
         }
         if self.unsent_scores > 0 {
             write!(f, ", {} scores for nobody", self.unsent_scores)?;
+        }
+        if self.unsent_media > 0 {
+            write!(f, ", {} media not uploaded", self.unsent_media)?;
         }
         Ok(())
     }
@@ -376,6 +397,7 @@ mod tests {
         let ledger = Ledger {
             accounts: vec![account],
             scores: vec![Account::new("langfuse scores")],
+            media: vec![Account::new("langfuse media")],
             open: 4,
             redacted: 1,
             unpriced: 3,
@@ -383,11 +405,13 @@ mod tests {
             late: 5,
             sampled_out: 6,
             unsent_scores: 7,
+            unsent_media: 8,
         };
         assert_eq!(
             ledger.to_string(),
             "otlp: 3 offered = 1 exported + 0 failed + 1 dropped + 1 queued, 2 sent again\n\
-             4 open, 1 redacted, 3 without a price, 2 of an unknown type, 5 said too late, 6 of the traces sampled out, 7 scores for nobody"
+             4 open, 1 redacted, 3 without a price, 2 of an unknown type, 5 said too late, 6 of the traces sampled out, 7 scores for nobody, \
+             8 media not uploaded"
         );
         assert_eq!(ledger.lane("otlp").map(Account::dropped_full), Some(1));
         assert!(ledger.lane("langfuse").is_none());

@@ -27,6 +27,7 @@ pub mod langfuse;
 mod layer;
 mod ledger;
 pub mod manual;
+mod media_text;
 mod model;
 #[cfg(feature = "opentelemetry")]
 mod opentelemetry;
@@ -52,7 +53,9 @@ pub use langfuse::Feedback;
 pub use langfuse::{ChatPrompt, Langfuse, LangfuseBuilder, Prompt};
 pub use layer::{LlmLayer, ObservationHandle, Observe, Observed, SpanExt, TraceHandle, current};
 pub use ledger::{Account, Ledger};
-pub use model::{Cost, Kind, Level, Observation, Score, ScoreConfig, ScoreKind, ScoreValue, Usage, Value};
+pub use model::{
+    Cost, Kind, Level, Media, Observation, Score, ScoreConfig, ScoreKind, ScoreValue, Usage, Value,
+};
 pub use pipeline::{FlushReport, Guard, LaneReport, Pipeline};
 pub use process::{Price, PriceTable};
 #[cfg(feature = "signal")]

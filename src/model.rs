@@ -4,6 +4,7 @@ mod callsite;
 mod fields;
 mod kind;
 mod lanes;
+mod media;
 mod observation;
 mod prompt;
 mod recorded;
@@ -11,15 +12,17 @@ mod resource;
 mod score;
 mod trace;
 mod tree;
+mod upload;
 mod usage;
 mod value;
 
 pub(crate) use callsite::{Callsite, CallsiteField, Severity};
 #[cfg(test)]
 pub(crate) use fields::GARBAGE_LIMIT;
-pub(crate) use fields::{Entry, Fields, Head, Key, TextForm, cut};
+pub(crate) use fields::{Entry, Fields, Head, Key, TextForm, cut, cut_value, is_large, left_out};
 pub use kind::{Kind, Level};
 pub(crate) use lanes::{Lane, Lanes, Parents};
+pub use media::Media;
 pub use observation::Observation;
 pub(crate) use observation::{Content, Field, Masked, Reading, Shared, SpanKind, Use, write_arguments};
 pub(crate) use prompt::PromptLink;
@@ -32,6 +35,7 @@ pub(crate) use trace::{SharedAttributes, TEXT_LIMIT, TraceAttributes};
 #[cfg(test)]
 pub(crate) use tree::hand;
 pub(crate) use tree::{Forest, Node};
+pub(crate) use upload::{Blob, Shelf, Spot, Stage, Upload};
 pub(crate) use usage::CostOrigin;
 pub use usage::{Cost, Usage};
 pub use value::Value;

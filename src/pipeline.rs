@@ -13,6 +13,7 @@ mod posts;
 mod queue;
 mod report;
 mod spec;
+mod uploads;
 mod worker;
 
 use std::fmt;
@@ -43,7 +44,8 @@ use self::posts::Posts;
 use self::queue::Bounds;
 pub(crate) use self::queue::Queue;
 pub use self::report::{FlushReport, LaneReport};
-pub(crate) use self::spec::LaneSpec;
+pub(crate) use self::spec::{LaneSpec, MediaSpec};
+use self::uploads::Uploads;
 use self::worker::Worker;
 
 /// The delivery of observations: flush it, shut it down, ask what became of them. Clones are handles to the same.
@@ -126,21 +128,29 @@ fn assemble(
         .iter()
         .map(|spec| (Account::new(spec.name.as_str()), spec.view.clone()))
         .collect();
-    let (mut posts, mut of_scores, mut score_lanes) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut posts, mut of_scores, mut of_media) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut score_lanes, mut media_accounts, mut media) = (Vec::new(), Vec::new(), Vec::new());
     for (number, spec) in (0..).zip(lanes) {
-        let (post, scores) = spec.open(settings);
-        posts.push(post);
-        if let Some(scores) = scores {
+        let opened = spec.open(settings);
+        posts.push(opened.observations);
+        if let Some(scores) = opened.scores {
             score_lanes.push((number, Account::new(scores.lane.name())));
             of_scores.push(scores);
         }
+        if let Some((shelf, post)) = opened.media {
+            media.push((number, shelf));
+            media_accounts.push(Account::new(post.lane.name()));
+            of_media.push(post);
+        }
     }
-    posts.extend(of_scores);
-    let queue = Queue::new(bounds, accounts, score_lanes, outbox.clone(), diagnostics.clone());
+    posts.extend(of_scores.into_iter().chain(of_media));
+    let beside = (score_lanes, media_accounts);
+    let queue = Queue::new(bounds, accounts, beside, outbox.clone(), diagnostics.clone());
     let queue = Arc::new(queue);
     let posts = Posts::new(posts, queue.clone(), outbox, diagnostics.clone());
     let posts = posts.verbose(settings.verbose);
-    let worker = Worker::new(queue.clone(), inbox, posts, settings, diagnostics);
+    let media = Uploads::new(media);
+    let worker = Worker::new(queue.clone(), inbox, posts, media, settings, diagnostics);
     Ok((queue, worker))
 }
 

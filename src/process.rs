@@ -2,11 +2,13 @@
 //! what it cost is computed. That comes before the fan-out, so no destination sees more than another.
 
 mod mask;
+mod media;
 mod price;
 
 use std::mem;
 use std::num::NonZeroUsize;
 
+pub(crate) use media::MediaTaker;
 pub(crate) use price::Prices;
 pub use price::{Price, PriceTable};
 use serde_json::Value;
@@ -20,12 +22,15 @@ pub(crate) struct Findings {
     pub(crate) redacted: usize,
     /// So many calls have tokens and no price.
     pub(crate) unpriced: usize,
+    /// So many media are not sent, although some project takes them.
+    pub(crate) unsent_media: usize,
 }
 
 impl Findings {
     pub(crate) fn add(&mut self, other: Self) {
         self.redacted += other.redacted;
         self.unpriced += other.unpriced;
+        self.unsent_media += other.unsent_media;
     }
 }
 

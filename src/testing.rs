@@ -109,7 +109,7 @@ use crate::id::{Ids, SpanId, TraceId};
 use crate::layer::{LlmLayer, Settings};
 use crate::manual::StartTrace;
 use crate::model::{Callsite, Lane, Lanes, Observation, Recorded, Score, Shared, Subject};
-use crate::process::{Masker, PriceTable, Prices};
+use crate::process::{Masker, MediaTaker, PriceTable, Prices};
 use crate::read::Reader;
 use crate::sink::{Sink, Source};
 
@@ -371,7 +371,8 @@ impl Sink for Memory {
         self.open.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn finish(&self, recorded: Box<Recorded>) {
+    fn finish(&self, mut recorded: Box<Recorded>) {
+        MediaTaker::default().take(&mut recorded);
         let mut observation = Reader::default().read(recorded);
         Masker::default().mask(&mut observation);
         self.prices.price(&mut observation);

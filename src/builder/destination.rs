@@ -145,6 +145,7 @@ impl Otlp {
         settings.tls = Tls {
             roots: self.ca_certificates,
             identity: self.identity,
+            ..Tls::default()
         };
         settings.compression = Compression::of(self.gzip);
         #[cfg(feature = "grpc")]

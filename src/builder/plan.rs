@@ -17,12 +17,14 @@ use crate::export::{Exporter, Scope};
 use crate::langfuse::client::Langfuse;
 use crate::langfuse::dialect::LangfuseDialect;
 use crate::langfuse::exporter::LangfuseExporter;
+use crate::langfuse::media::exporter::LangfuseMedia;
+use crate::langfuse::media::storage::Storage;
 use crate::langfuse::score::exporter::LangfuseScores;
 use crate::langfuse::settings::LangfuseSettings;
-use crate::model::{Resource, Value};
+use crate::model::{Resource, Shelf, Value};
 use crate::otlp::exporter::OtlpExporter;
 use crate::otlp::settings::OtlpSettings;
-use crate::pipeline::{Companion, LaneSpec, Settings};
+use crate::pipeline::{Companion, LaneSpec, MediaSpec, Settings};
 use crate::sample::SampleRate;
 
 use self::links::Links;
@@ -89,10 +91,15 @@ pub(super) fn plan(mut builder: Builder, settings: &mut Settings) -> Result<Plan
         let (batch, batch_bytes) = (settings.flush_at, settings.batch_bytes);
         let (interval, rate) = (settings.flush_interval, settings.rate);
         let timeout = settings.timeout.saturating_add(GRACE);
-        let Some((exporter, client)) = opened(langfuse(settings, dialect), variables, &builder.diagnostics)?
-        else {
+        let project = langfuse(settings, dialect);
+        let Some(project) = opened(project, variables, &builder.diagnostics)? else {
             continue;
         };
+        let Project {
+            exporter,
+            client,
+            media,
+        } = project;
         links.add(&client);
         lanes.push(Box::new(exporter), Scope::Observations, asked.choices, |spec| {
             spec.batch = LANGFUSE_BATCH;
@@ -103,6 +110,7 @@ pub(super) fn plan(mut builder: Builder, settings: &mut Settings) -> Result<Plan
             spec.interval = interval.unwrap_or(spec.interval);
             spec.view.sample(rate);
             spec.scores = Some(Box::new(LangfuseScores::new(client.clone())));
+            spec.media = media;
             spec.companion = Some(Companion::new(client));
         })?;
     }
@@ -149,14 +157,31 @@ pub(super) fn plan(mut builder: Builder, settings: &mut Settings) -> Result<Plan
     })
 }
 
-/// The exporter to a Langfuse project, and the client of the same project, which share their connections.
-fn langfuse(
-    settings: LangfuseSettings,
-    dialect: LangfuseDialect,
-) -> Result<(LangfuseExporter, Langfuse), Error> {
+/// What serves a Langfuse project; all of it shares its connections.
+struct Project {
+    exporter: LangfuseExporter,
+    client: Langfuse,
+    media: Option<MediaSpec>,
+}
+
+fn langfuse(settings: LangfuseSettings, dialect: LangfuseDialect) -> Result<Project, Error> {
     let http = settings.client()?;
     let client = Langfuse::open(&settings, http.clone())?;
-    Ok((LangfuseExporter::new(settings, http, dialect)?, client))
+    let media = settings.media.then(|| {
+        let (shelf, at_once) = (Arc::<Shelf>::default(), settings.media_at_once);
+        let storage = Storage::new(&settings, http.clone());
+        let exporter = LangfuseMedia::new(client.clone(), storage, Arc::clone(&shelf), at_once);
+        MediaSpec {
+            exporter: Box::new(exporter),
+            shelf,
+            at_once,
+        }
+    });
+    Ok(Project {
+        exporter: LangfuseExporter::new(settings, http, dialect)?,
+        client,
+        media,
+    })
 }
 
 /// The exporter to an OTLP backend, by its protocol.

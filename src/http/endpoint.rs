@@ -78,6 +78,16 @@ impl Endpoint {
         password.into_iter().chain(values)
     }
 
+    /// Whether both are of one server: scheme, host and port.
+    pub(crate) fn has_origin_of(&self, other: &Self) -> bool {
+        self.0.origin() == other.0.origin()
+    }
+
+    /// Whether its query has this name.
+    pub(crate) fn has_parameter(&self, name: &str) -> bool {
+        self.0.query_pairs().any(|(known, _)| known == name)
+    }
+
     /// Whether the connection is encrypted.
     pub(crate) fn is_https(&self) -> bool {
         self.0.scheme() == "https"

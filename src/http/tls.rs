@@ -13,9 +13,21 @@ pub(crate) struct Tls {
     pub(crate) roots: Option<Vec<u8>>,
     /// Our own certificate and its key, for a destination that asks who we are.
     pub(crate) identity: Option<(Vec<u8>, Vec<u8>)>,
+    /// The roots are trusted beside the system's.
+    pub(crate) adds_roots: bool,
 }
 
 impl Tls {
+    /// The same for another host, which may have a certificate of its own or one that the system trusts, and to which we are
+    /// nobody.
+    pub(crate) fn beside_the_systems(self) -> Self {
+        Self {
+            roots: self.roots,
+            identity: None,
+            adds_roots: true,
+        }
+    }
+
     /// Whether they look like PEM, for a client that would find out when it connects.
     #[cfg(feature = "grpc")]
     pub(crate) fn check(&self) -> Result<(), Error> {
@@ -40,7 +52,11 @@ impl Tls {
             if roots.is_empty() {
                 return Err(invalid(fault::NO_ROOTS));
             }
-            builder = builder.tls_certs_only(roots);
+            builder = if self.adds_roots {
+                builder.tls_certs_merge(roots)
+            } else {
+                builder.tls_certs_only(roots)
+            };
         }
         if let Some((certificate, key)) = &self.identity {
             let identity = identity(certificate, key);
@@ -53,7 +69,7 @@ impl Tls {
     /// Without TLS there is nothing to trust.
     #[cfg(not(any(feature = "rustls", feature = "native-tls", feature = "rustls-no-provider")))]
     pub(super) fn apply(&self, builder: ClientBuilder) -> Result<ClientBuilder, Error> {
-        if *self == Self::default() {
+        if self.roots.is_none() && self.identity.is_none() {
             Ok(builder)
         } else {
             Err(invalid("certificates need one of the features for TLS"))

@@ -37,6 +37,8 @@ pub struct LangfuseBuilder {
     sample_rate: Option<f64>,
     flush_at: Option<usize>,
     flush_interval: Option<Duration>,
+    media: bool,
+    media_at_once: usize,
     ca_certificates: Option<Vec<u8>>,
     http_client: Option<reqwest::Client>,
     prompt_ttl: Duration,
@@ -59,6 +61,8 @@ impl LangfuseBuilder {
             sample_rate: None,
             flush_at: None,
             flush_interval: None,
+            media: true,
+            media_at_once: LangfuseSettings::DEFAULT_MEDIA_AT_ONCE,
             ca_certificates: None,
             http_client: None,
             prompt_ttl: Cache::DEFAULT_TTL,
@@ -119,8 +123,22 @@ impl LangfuseBuilder {
         self
     }
 
+    /// Whether [media](crate::Media), which stand in values as base64, are uploaded beside the traces and replaced by
+    /// a reference. They are. Otherwise they are sent as the text that they are, and those that make a value longer than it may be
+    /// have a mark in their place. Where one of several projects takes them, the others are sent the reference, too.
+    pub fn upload_media(mut self, upload: bool) -> Self {
+        self.media = upload;
+        self
+    }
+
+    /// How many media are uploaded at once: 4 when it is not set.
+    pub fn uploads_at_once(mut self, uploads: usize) -> Self {
+        self.media_at_once = uploads;
+        self
+    }
+
     /// The certificates, as PEM, that sign for the server, in place of those that the system trusts: for a server of one's
-    /// own.
+    /// own. The storage of its media may have one of either.
     pub fn ca_certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.ca_certificates = Some(pem.into());
         self
@@ -128,7 +146,7 @@ impl LangfuseBuilder {
 
     /// The program's own HTTP client, of `reqwest` 0.13, with its certificates, proxies and redirects. Timeouts and headers are
     /// set on each request. Give it one that nothing else uses: a connection lives in the runtime that opened it, and this
-    /// crate's are its own.
+    /// crate's are its own. It sends media to the server's storage, too, with whatever headers it adds by itself.
     pub fn http_client(mut self, client: reqwest::Client) -> Self {
         self.http_client = Some(client);
         self
@@ -182,6 +200,11 @@ impl LangfuseBuilder {
         if self.flush_at == Some(0) {
             return Err(invalid("a request of 0 observations would send nothing"));
         }
+        if self.media_at_once == 0 {
+            return Err(invalid(
+                "0 uploads at once would upload nothing; upload_media(false) says so",
+            ));
+        }
         if self.http_client.is_some() && self.ca_certificates.is_some() {
             return Err(invalid("give the certificates to the HTTP client of your own"));
         }
@@ -193,9 +216,11 @@ impl LangfuseBuilder {
             rate: SampleRate::chosen(self.sample_rate)?,
             flush_at: self.flush_at,
             flush_interval: self.flush_interval,
+            media: self.media,
+            media_at_once: self.media_at_once,
             tls: Tls {
                 roots: self.ca_certificates,
-                identity: None,
+                ..Tls::default()
             },
             http_client: self.http_client,
             prompt_ttl: self.prompt_ttl,

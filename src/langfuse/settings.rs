@@ -47,6 +47,10 @@ pub(crate) struct LangfuseSettings {
     pub(crate) batch_bytes: Option<usize>,
     /// How long an observation waits for others.
     pub(crate) flush_interval: Option<Duration>,
+    /// Whether media are uploaded.
+    pub(crate) media: bool,
+    /// So many at once.
+    pub(crate) media_at_once: usize,
 }
 
 impl LangfuseSettings {
@@ -56,6 +60,8 @@ impl LangfuseSettings {
     pub(crate) const PATH: &str = "api/public/otel/v1/traces";
     /// Twice what Langfuse's SDKs have: slow servers are the usual reason of lost traces there.
     pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
+    /// Pictures of one conversation go out beside each other, and leave room for the traces.
+    pub(crate) const DEFAULT_MEDIA_AT_ONCE: usize = 4;
 
     /// Settings for a project of the server at `base`, and the defaults for the rest.
     pub(crate) fn new(base: &str, credentials: Credentials) -> Result<Self, Error> {
@@ -156,6 +162,9 @@ impl LangfuseSettings {
         self.batch_bytes = reader.number(&[BATCH_BYTES], 1, "the default");
         self.flush_at = reader.number(&[FLUSH_AT], 1, "the default");
         self.flush_interval = reader.seconds(FLUSH_INTERVAL, "the default");
+        self.media = reader.flag(MEDIA, self.media);
+        let at_once = reader.number(&[MEDIA_AT_ONCE], 1, "the default");
+        self.media_at_once = at_once.unwrap_or(self.media_at_once);
         self
     }
 
@@ -177,6 +186,8 @@ impl LangfuseSettings {
             flush_at: None,
             batch_bytes: None,
             flush_interval: None,
+            media: true,
+            media_at_once: Self::DEFAULT_MEDIA_AT_ONCE,
         }
     }
 }
@@ -194,6 +205,8 @@ const COMPRESSION: &str = "LANGFUSE_OTEL_COMPRESSION";
 const BATCH_BYTES: &str = "LANGFUSE_OTEL_MAX_BATCH_SIZE_BYTES";
 const FLUSH_AT: &str = "LANGFUSE_FLUSH_AT";
 const FLUSH_INTERVAL: &str = "LANGFUSE_FLUSH_INTERVAL";
+const MEDIA: &str = "LANGFUSE_MEDIA_UPLOAD_ENABLED";
+const MEDIA_AT_ONCE: &str = "LANGFUSE_MEDIA_UPLOAD_THREAD_COUNT";
 /// How a line ends that says why there is no lane.
 const NO_TRACES: &str = "no traces go to Langfuse";
 
@@ -472,6 +485,33 @@ mod tests {
                 "LANGFUSE_OTEL_COMPRESSION is neither gzip nor none: the default is used",
                 "LANGFUSE_OTEL_MAX_BATCH_SIZE_BYTES is not a whole number above 0: the default is used"
             ]
+        );
+    }
+
+    #[test]
+    fn media_are_uploaded_unless_the_variables_say_no() {
+        let read = |variables: Pairs<'_>| {
+            let pairs = KEYS.iter().chain(variables).copied();
+            let read = LangfuseSettings::from_env(&Variables::from_pairs(pairs));
+            let settings = read.settings.unwrap();
+            ((settings.media, settings.media_at_once), read.messages)
+        };
+        assert_eq!(read(&[]), ((true, 4), vec![]));
+        assert_eq!(
+            read(&[(MEDIA, "false"), (MEDIA_AT_ONCE, "1")]),
+            ((false, 1), vec![])
+        );
+        assert_eq!(read(&[(MEDIA, "0")]).0, (false, 4));
+        assert_eq!(
+            read(&[(MEDIA, "maybe"), (MEDIA_AT_ONCE, "0")]),
+            (
+                (true, 4),
+                vec![
+                    "LANGFUSE_MEDIA_UPLOAD_ENABLED is neither true nor false: it counts as true".to_owned(),
+                    "LANGFUSE_MEDIA_UPLOAD_THREAD_COUNT is not a whole number above 0: the default is used"
+                        .to_owned(),
+                ]
+            )
         );
     }
 

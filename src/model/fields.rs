@@ -3,6 +3,7 @@
 mod again;
 mod bounded;
 mod head;
+mod large;
 
 use std::fmt;
 
@@ -14,6 +15,8 @@ pub(crate) use again::GARBAGE_LIMIT;
 use bounded::VALUE_LIMIT;
 pub(crate) use bounded::cut;
 pub(crate) use head::{Head, Key};
+use large::MEDIA_LIMIT;
+pub(crate) use large::{cut_value, is_large, left_out};
 
 /// One recorded value.
 #[derive(Clone, Copy, Debug)]
@@ -68,6 +71,10 @@ pub(crate) struct Fields {
     others: bool,
     /// Every role that some value has, or had.
     roles: Roles,
+    /// The bytes of texts over the usual limit, which have media in them.
+    large: usize,
+    /// How many media found no room.
+    lost_media: u32,
 }
 
 /// What a buffer holds at first: the fields and the short texts of a usual span, without growing.
@@ -102,6 +109,7 @@ impl Fields {
         self.raw.clear();
         self.entries.clear();
         (self.declared, self.others, self.roles) = (0, false, Roles::default());
+        (self.large, self.lost_media) = (0, 0);
     }
 
     /// Memory that is kept when nothing is in it.
@@ -194,7 +202,7 @@ impl Fields {
     /// value is none.
     pub(crate) fn json(&mut self, head: Head, value: &str) {
         if value.len() > VALUE_LIMIT {
-            return self.str(head, value);
+            return self.large_json(head, value);
         }
         let range = self.write(value);
         self.push(head, Slot::Json(range));
@@ -211,7 +219,10 @@ impl Fields {
         if base.0 + other.texts.len() > u32::MAX as usize || base.1 + other.raw.len() > u32::MAX as usize {
             return;
         }
+        self.make_room_for(&other.texts);
         self.texts.push_str(&other.texts);
+        self.large += other.large;
+        self.lost_media = self.lost_media.saturating_add(other.lost_media);
         self.raw.extend_from_slice(&other.raw);
         for entry in &other.entries {
             let mut entry = entry.moved(base);
@@ -270,7 +281,7 @@ impl Fields {
     /// Writes a text, up to the limit.
     fn write(&mut self, text: &str) -> Range {
         if text.len() > VALUE_LIMIT {
-            return self.write_text(format_args!("{text}"));
+            return self.large_text(text);
         }
         self.write_whole(text)
     }
@@ -285,8 +296,15 @@ impl Fields {
     fn write_text(&mut self, text: fmt::Arguments<'_>) -> Range {
         self.make_room();
         let at = self.texts.len();
-        bounded::write(&mut self.texts, text);
-        range(at, self.texts.len() - at)
+        let for_media = self.room_for_media();
+        bounded::write(&mut self.texts, text, for_media);
+        let len = self.texts.len() - at;
+        self.large += if len > VALUE_LIMIT + bounded::CUT.len() {
+            len
+        } else {
+            0
+        };
+        range(at, len)
     }
 
     fn make_room(&mut self) {

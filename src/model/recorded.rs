@@ -92,6 +92,19 @@ impl Recorded {
     }
 }
 
+impl Recorded {
+    /// The same, when it is to fit into a queue of so many bytes: media that no queue takes cost themselves, and not the
+    /// observation.
+    pub(crate) fn weight_within(&mut self, bytes: usize) -> usize {
+        let weight = self.weight();
+        if weight <= bytes || !self.fields.has_large() {
+            return weight;
+        }
+        self.fields.leave_media_out("more than the queue takes");
+        self.weight()
+    }
+}
+
 /// An event inside a span; its values are among the span's fields.
 #[derive(Clone, Debug)]
 pub(crate) struct EventHead {

@@ -281,7 +281,11 @@ fn tls(reader: &mut Reader<'_>) -> Option<Tls> {
             return None;
         }
     };
-    Some(Tls { roots, identity })
+    Some(Tls {
+        roots,
+        identity,
+        ..Tls::default()
+    })
 }
 
 /// The file that a variable names.
@@ -501,13 +505,13 @@ mod tests {
         let bytes = std::fs::read(manifest).unwrap();
         let trusting = Tls {
             roots: Some(bytes.clone()),
-            identity: None,
+            ..Tls::default()
         };
         assert_eq!(read(&[]), (Some(Tls::default()), vec![]));
         assert_eq!(read(&[(CERTIFICATE[1], manifest)]), (Some(trusting), vec![]));
         let shown = Tls {
-            roots: None,
             identity: Some((bytes.clone(), bytes)),
+            ..Tls::default()
         };
         assert_eq!(
             read(&[(CLIENT_CERTIFICATE[0], manifest), (CLIENT_KEY[1], manifest)]),

@@ -14,6 +14,8 @@ pub(crate) struct Complaints {
     unpriced: bool,
     /// A call did not name its model.
     nameless: bool,
+    /// Media were sent nowhere.
+    unsent_media: bool,
     /// Something could not be read.
     unreadable: bool,
 }
@@ -24,18 +26,26 @@ impl Complaints {
             diagnostics,
             unpriced: false,
             nameless: false,
+            unsent_media: false,
             unreadable: false,
         }
     }
 
     /// Which model has no price, or that nobody can price a call without a model; how many calls have no price is
-    /// counted.
+    /// counted. And that media are not uploaded, which is counted, too.
     pub(crate) fn of(&mut self, observation: &Observation, findings: Findings) {
         if findings.unpriced > 0 && !mem::replace(&mut self.unpriced, true) {
             let model = short(observation.model().unwrap_or_default());
             self.diagnostics.say(&format!(
                 "no price is known for model {model:?}, so its calls show no cost; give one by Builder::prices (said \
                  once, for all such models)"
+            ));
+        }
+        if findings.unsent_media > 0 && !mem::replace(&mut self.unsent_media, true) {
+            let name = short(observation.name());
+            self.diagnostics.say(&format!(
+                "media in {name:?} are not uploaded: they are no base64, of a type that Langfuse does not take, or more \
+                 than an observation may have (said once, for all such media)"
             ));
         }
         if observation.lacks_a_model() && !mem::replace(&mut self.nameless, true) {
@@ -53,6 +63,7 @@ impl Complaints {
             .lanes()
             .iter()
             .chain(ledger.scores())
+            .chain(ledger.media())
             .filter(|account| account.dropped_at_shutdown() > 0)
             .map(|account| format!("{} {}", account.name(), account.dropped_at_shutdown()));
         let unsent: Vec<_> = unsent.collect();

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::export::{Batch, Exporter, ScoreExporter};
-use crate::model::{Lane as Number, Ready, Shared};
+use crate::export::{Batch, Exporter, MediaExporter, ScoreExporter};
+use crate::model::{Lane as Number, Ready, Shared, Upload};
 use crate::pipeline::attempt::{Answer, attempt};
 use crate::pipeline::lane::Weigh;
 
@@ -12,6 +12,7 @@ use crate::pipeline::lane::Weigh;
 pub(crate) enum Parcel {
     Observation(Shared),
     Score(Box<Ready>),
+    Upload(Box<Upload>),
 }
 
 impl Weigh for Parcel {
@@ -19,6 +20,7 @@ impl Weigh for Parcel {
         match self {
             Self::Observation(observation) => Weigh::weight(observation),
             Self::Score(score) => score.weight(),
+            Self::Upload(upload) => upload.weight(),
         }
     }
 }
@@ -27,14 +29,21 @@ impl Parcel {
     pub(crate) fn observation(self) -> Option<Shared> {
         match self {
             Self::Observation(observation) => Some(observation),
-            Self::Score(_) => None,
+            Self::Score(_) | Self::Upload(_) => None,
         }
     }
 
     fn score(self) -> Option<Box<Ready>> {
         match self {
             Self::Score(score) => Some(score),
-            Self::Observation(_) => None,
+            Self::Observation(_) | Self::Upload(_) => None,
+        }
+    }
+
+    fn upload(self) -> Option<Box<Upload>> {
+        match self {
+            Self::Upload(upload) => Some(upload),
+            Self::Observation(_) | Self::Score(_) => None,
         }
     }
 }
@@ -43,6 +52,7 @@ impl Parcel {
 pub(crate) enum Sender {
     Observations(Box<dyn Exporter>),
     Scores(Box<dyn ScoreExporter>),
+    Media(Box<dyn MediaExporter>),
 }
 
 impl Sender {
@@ -65,6 +75,11 @@ impl Sender {
                 let scores: Vec<_> = portion.filter_map(Parcel::score).collect();
                 let answer = attempt(|| exporter.export(&scores), limit).await;
                 (scores.into_iter().map(Parcel::Score).collect(), answer)
+            }
+            Self::Media(exporter) => {
+                let mut uploads: Vec<_> = portion.filter_map(Parcel::upload).collect();
+                let answer = attempt(|| exporter.export(&mut uploads), limit).await;
+                (uploads.into_iter().map(Parcel::Upload).collect(), answer)
             }
         }
     }

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::diag::Diagnostics;
-use crate::model::{Lane as Number, Ready, Shared};
+use crate::ledger::Posting;
+use crate::model::{Lane as Number, Ready, Shared, Upload};
 use crate::pipeline::attempt::Failure;
 use crate::pipeline::lane::{Effect, Event, Lane};
 use crate::pipeline::message::{Message, Returned};
@@ -29,11 +30,13 @@ pub(crate) struct Post {
 /// What each lane held when a flush reached it.
 pub(crate) type Marks = Vec<u64>;
 
-/// Every lane there is: those of observations, then those of scores.
+/// Every lane there is: those of observations, then those of scores, then those of media.
 pub(crate) struct Posts {
     posts: Vec<Post>,
     /// How many of them are of observations.
     of_observations: usize,
+    /// How many of them are of media.
+    of_media: usize,
     queue: Arc<Queue>,
     /// The way back for attempts.
     outbox: UnboundedSender<Message>,
@@ -52,8 +55,10 @@ impl Posts {
         diagnostics: Diagnostics,
     ) -> Self {
         let is_of_observations = |post: &&Post| matches!(post.sender, Some(Sender::Observations(_)));
+        let is_of_media = |post: &&Post| matches!(post.sender, Some(Sender::Media(_)));
         Self {
             of_observations: posts.iter().filter(is_of_observations).count(),
+            of_media: posts.iter().filter(is_of_media).count(),
             posts,
             queue,
             outbox,
@@ -100,6 +105,13 @@ impl Posts {
     pub(crate) fn offer_score(&mut self, lane: usize, now: Instant, score: Ready) {
         let lane = self.of_observations + lane;
         self.step(lane, now, Event::Offered(vec![Parcel::Score(Box::new(score))]));
+    }
+
+    /// Gives a lane of media one, by its number among those; it is counted here.
+    pub(crate) fn offer_upload(&mut self, lane: usize, now: Instant, upload: Upload) {
+        let lane = self.posts.len() - self.of_media + lane;
+        self.queue.post(lane, Posting::Offered);
+        self.step(lane, now, Event::Offered(vec![Parcel::Upload(Box::new(upload))]));
     }
 
     /// Takes an attempt back.

@@ -53,18 +53,20 @@ pub(crate) struct Queue {
 }
 
 /// What one lock holds, so that the books and what they count are never seen apart.
+#[derive(Default)]
 struct State {
     waiting: VecDeque<Box<Recorded>>,
     waiting_scores: Vec<Waiting>,
     /// What is kept here and in the worker's hand.
     kept: Kept,
     accounts: Vec<Account>,
-    /// Those of the lanes of scores.
-    score_accounts: Vec<Account>,
+    /// Those of the lanes of scores, then those of media.
+    accounts_beside: Vec<Account>,
     /// How many texts were masked.
     redacted: u64,
     /// How many calls have tokens and no price.
     unpriced: u64,
+    unsent_media: u64,
     unknown_types: u64,
     /// How many were refused for lack of room since the worker last came.
     refused: usize,
@@ -72,27 +74,21 @@ struct State {
 }
 
 impl Queue {
-    /// A queue with a lane for each account.
+    /// A queue with a lane for each account; beside them those of scores and of media.
     pub(crate) fn new(
         bounds: Bounds,
         lanes: impl IntoIterator<Item = (Account, View)>,
-        score_lanes: impl IntoIterator<Item = (Number, Account)>,
+        (scores, media): (Vec<(Number, Account)>, Vec<Account>),
         worker: UnboundedSender<Message>,
         diagnostics: Diagnostics,
     ) -> Self {
         let (accounts, views) = lanes.into_iter().unzip();
-        let (beside, score_accounts) = score_lanes.into_iter().unzip();
+        let (beside, mut accounts_beside): (_, Vec<_>) = scores.into_iter().unzip();
+        accounts_beside.extend(media);
         let state = State {
-            waiting: VecDeque::new(),
-            waiting_scores: Vec::new(),
-            kept: Kept::default(),
             accounts,
-            score_accounts,
-            redacted: 0,
-            unpriced: 0,
-            unknown_types: 0,
-            refused: 0,
-            closed: false,
+            accounts_beside,
+            ..State::default()
         };
         Self {
             state: Mutex::new(state),
@@ -116,9 +112,12 @@ impl Queue {
     pub(crate) fn ledger(&self) -> Ledger {
         let open = self.open.load(Ordering::Relaxed);
         let state = self.lock();
+        let (scores, media) = state.accounts_beside.split_at(self.scores.lanes());
         Ledger {
             accounts: state.accounts.clone(),
-            scores: state.score_accounts.clone(),
+            scores: scores.to_vec(),
+            media: media.to_vec(),
+            unsent_media: state.unsent_media,
             unsent_scores: self.scores.unsent(),
             open: u64::try_from(open).unwrap_or(0),
             redacted: state.redacted,
@@ -175,12 +174,13 @@ impl Queue {
         state.kept.count = state.kept.count.saturating_sub(count);
         state.redacted += findings.redacted as u64;
         state.unpriced += findings.unpriced as u64;
+        state.unsent_media += findings.unsent_media as u64;
     }
 
-    /// Enters a posting in the account of one lane; those of scores come after those of observations.
+    /// Enters a posting in the account of one lane; those of scores come after those of observations, then those of media.
     pub(crate) fn post(&self, lane: usize, posting: Posting) {
         let state = &mut *self.lock();
-        let mut accounts = state.accounts.iter_mut().chain(&mut state.score_accounts);
+        let mut accounts = state.accounts.iter_mut().chain(&mut state.accounts_beside);
         if let Some(account) = accounts.nth(lane) {
             account.post(posting);
         }
@@ -274,10 +274,10 @@ impl Sink for Queue {
         self.notice();
     }
 
-    fn finish(&self, observation: Box<Recorded>) {
+    fn finish(&self, mut observation: Box<Recorded>) {
         self.notice();
         self.open.fetch_sub(1, Ordering::Relaxed);
-        let weight = observation.weight();
+        let weight = observation.weight_within(self.bounds.bytes);
         let mut state = self.lock();
         state.unknown_types += u64::from(observation.unknown_type);
         let Some(call) = state.admit(observation.shown, weight, self.bounds) else {
@@ -387,8 +387,8 @@ mod tests {
             (Account::new("otlp"), Scope::Everything.into()),
             (Account::new("langfuse"), Scope::Observations.into()),
         ];
-        let score_lanes = [(1, Account::new("langfuse scores"))];
-        let queue = Queue::new(bounds, lanes, score_lanes, sender, diagnostics);
+        let beside = (vec![(1, Account::new("langfuse scores"))], Vec::new());
+        let queue = Queue::new(bounds, lanes, beside, sender, diagnostics);
         (queue, receiver, lines)
     }
 

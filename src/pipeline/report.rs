@@ -33,8 +33,9 @@ pub struct LaneReport {
 impl FlushReport {
     /// The books, with how many each lane has still to send.
     pub(crate) fn new(ledger: &Ledger, pending: impl Fn(usize, &Account) -> u64) -> Self {
-        let lanes = ledger.lanes().iter().chain(ledger.scores()).enumerate();
-        // Who sends no scores need not read of them.
+        let lanes = ledger.lanes().iter().chain(ledger.scores()).chain(ledger.media());
+        let lanes = lanes.enumerate();
+        // Who sends no scores and no media need not read of them.
         let spoken_of =
             |(lane, account): &(usize, &Account)| *lane < ledger.lanes().len() || account.offered() > 0;
         let lanes = lanes.filter(spoken_of).map(|(lane, account)| LaneReport {
@@ -54,7 +55,7 @@ impl FlushReport {
     }
 
     /// One report for each destination, in the order in which they were opened; then one for the scores of each that was given
-    /// some (`langfuse scores`).
+    /// some (`langfuse scores`), and one for its media (`langfuse media`).
     #[must_use]
     pub fn lanes(&self) -> &[LaneReport] {
         &self.lanes

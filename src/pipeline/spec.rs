@@ -1,14 +1,16 @@
 //! Destinations as the rooms above describe them, and the lanes that become of one.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::export::{Exporter, Scope, ScoreExporter, View};
+use crate::export::{Exporter, MediaExporter, Scope, ScoreExporter, View};
 use crate::id::Ids;
+use crate::model::Shelf;
 use crate::pipeline::Settings;
 use crate::pipeline::backoff::Backoff;
 use crate::pipeline::beside::Companion;
 use crate::pipeline::lane::{Lane, Noun, Plan};
-use crate::pipeline::parcel::Sender;
+use crate::pipeline::parcel::{Parcel, Sender};
 use crate::pipeline::posts::Post;
 
 /// One destination and how it is served.
@@ -31,6 +33,25 @@ pub(crate) struct LaneSpec {
     pub(crate) companion: Option<Companion>,
     /// What sends the scores that go there.
     pub(crate) scores: Option<Box<dyn ScoreExporter>>,
+    /// What sends the media that go there.
+    pub(crate) media: Option<MediaSpec>,
+}
+
+/// How the media of a destination are sent.
+pub(crate) struct MediaSpec {
+    /// What sends them.
+    pub(crate) exporter: Box<dyn MediaExporter>,
+    /// What it is known to have.
+    pub(crate) shelf: Arc<Shelf>,
+    /// So many are sent at once.
+    pub(crate) at_once: usize,
+}
+
+/// The lanes of a destination.
+pub(super) struct Opened {
+    pub(super) observations: Post,
+    pub(super) scores: Option<Post>,
+    pub(super) media: Option<(Arc<Shelf>, Post)>,
 }
 
 impl LaneSpec {
@@ -58,6 +79,7 @@ impl LaneSpec {
             timeout: Self::DEFAULT_TIMEOUT,
             companion: None,
             scores: None,
+            media: None,
         }
     }
 
@@ -65,8 +87,8 @@ impl LaneSpec {
         Some((self.name.clone(), self.companion.clone()?))
     }
 
-    /// The lane, and the one of its scores.
-    pub(super) fn open(self, settings: &Settings) -> (Post, Option<Post>) {
+    /// Its lanes: that of observations, those of scores and of media.
+    pub(super) fn open(self, settings: &Settings) -> Opened {
         let plan = Plan {
             batch: self.batch,
             batch_bytes: self.batch_bytes,
@@ -78,19 +100,46 @@ impl LaneSpec {
             bytes: settings.queue_bytes,
             count: settings.queue_count,
         };
-        let post = |noun, name: &str, plan, sender| {
-            let seed = u64::from_ne_bytes(Ids::Random.span().to_bytes());
-            Post {
-                lane: Lane::new(noun, name, plan, Backoff::new(seed.into())),
-                sender: Some(sender),
-                timeout: self.timeout,
-            }
-        };
         let scores = self.scores.map(|exporter| {
             let name = format!("{} scores", self.name);
-            post(Noun::SCORE, &name, plan.clone(), Sender::Scores(exporter))
+            let lane = lane(Noun::SCORE, &name, plan.clone());
+            post(lane, Sender::Scores(exporter), self.timeout)
         });
-        let sender = Sender::Observations(self.exporter);
-        (post(Noun::OBSERVATION, &self.name, plan, sender), scores)
+        let media = self.media.map(|media| {
+            let plan = Plan {
+                // Done with together, so few; and nothing is gained by waiting for more.
+                batch: media.at_once,
+                batch_bytes: usize::MAX,
+                interval: Duration::ZERO,
+                ..plan.clone()
+            };
+            let lane = lane(Noun::UPLOAD, &format!("{} media", self.name), plan);
+            (
+                media.shelf,
+                post(lane, Sender::Media(media.exporter), MEDIA_TIMEOUT),
+            )
+        });
+        let lane = lane(Noun::OBSERVATION, &self.name, plan);
+        Opened {
+            observations: post(lane, Sender::Observations(self.exporter), self.timeout),
+            scores,
+            media,
+        }
     }
 }
+
+fn lane(noun: Noun, name: &str, plan: Plan) -> Lane<Parcel> {
+    let seed = u64::from_ne_bytes(Ids::Random.span().to_bytes());
+    Lane::new(noun, name, plan, Backoff::new(seed.into()))
+}
+
+fn post(lane: Lane<Parcel>, sender: Sender, timeout: Duration) -> Post {
+    Post {
+        lane,
+        sender: Some(sender),
+        timeout,
+    }
+}
+
+/// Several uploads of several requests, each of which has a time of its own.
+const MEDIA_TIMEOUT: Duration = Duration::from_secs(60 * 60);

@@ -15,6 +15,7 @@ use crate::pipeline::message::{Flush, Message};
 use crate::pipeline::posts::{Marks, Posts};
 use crate::pipeline::queue::{Queue, Waiting};
 use crate::pipeline::report::FlushReport;
+use crate::pipeline::uploads::Uploads;
 use crate::pipeline::{Settings, caught};
 use crate::process::{Findings, Masker, Prices};
 use crate::read::Reader;
@@ -26,6 +27,7 @@ pub(crate) struct Worker {
     posts: Posts,
     reader: Reader,
     masker: Masker,
+    media: Uploads,
     prices: Prices,
     captures_arguments: bool,
     /// How long the worker waits for more after the first observation.
@@ -58,6 +60,7 @@ impl Worker {
         queue: Arc<Queue>,
         inbox: UnboundedReceiver<Message>,
         posts: Posts,
+        media: Uploads,
         settings: &Settings,
         diagnostics: Diagnostics,
     ) -> Self {
@@ -67,6 +70,7 @@ impl Worker {
             posts,
             reader: Reader::new(settings.captures_arguments),
             masker: Masker::default(),
+            media,
             prices: settings.prices.clone(),
             captures_arguments: settings.captures_arguments,
             linger: if settings.immediate {
@@ -183,6 +187,7 @@ impl Worker {
                 self.posts.offer(lane, now, offer);
             }
         }
+        self.media.offer(&mut self.posts, now);
     }
 
     /// Masks the scores in hand and gives them to their lanes.
@@ -201,14 +206,19 @@ impl Worker {
 
     /// Reads one observation, masks it and gives it its price; answers what that found, too. That should never panic;
     /// should it nevertheless, it costs this one and none that follow.
-    fn read(&mut self, recorded: Box<Recorded>) -> Option<(Shared, Findings)> {
+    fn read(&mut self, mut recorded: Box<Recorded>) -> Option<(Shared, Findings)> {
         let shown = recorded.shown;
         let read = || {
+            self.media.take(&mut recorded);
             let mut observation = self.reader.read(recorded);
             let redacted = self.masker.mask(&mut observation);
             let is_priced = self.prices.price(&mut observation);
-            let unpriced = usize::from(!is_priced);
-            (Shared::new(observation), Findings { redacted, unpriced })
+            let findings = Findings {
+                redacted,
+                unpriced: usize::from(!is_priced),
+                unsent_media: self.media.add(&observation),
+            };
+            (Shared::new(observation), findings)
         };
         let observation = caught(read);
         if let Some((observation, findings)) = &observation {

@@ -28,6 +28,7 @@ mod kit;
 mod links;
 mod manual;
 mod manual_experiments;
+mod media;
 mod misuse;
 mod neighbours;
 mod outcome;

@@ -8,6 +8,7 @@ pub(crate) mod facts;
 pub(crate) mod grpc;
 pub(crate) mod jaeger;
 pub(crate) mod lines;
+pub(crate) mod media;
 pub(crate) mod receiver;
 pub(crate) mod replay;
 pub(crate) mod rows;

@@ -1,12 +1,12 @@
 //! A key that is recorded again: its old value goes, and in time its old bytes.
 
-use super::{Entry, Fields, Key, Slot, range, stretch};
+use super::{Entry, Fields, Key, MEDIA_LIMIT, Slot, range, stretch};
 
 /// How many fields one observation keeps, its events' among them, beyond those it declares: handle calls with ever new
 /// keys stay bounded.
 const FIELD_LIMIT: usize = 1024;
-/// How many bytes one observation keeps, its events' values among them: 8 MiB, eight values at their own limit. What comes
-/// later is counted. A span as large as the queue would be dropped whole.
+/// How many bytes one observation keeps, its events' values among them: 8 MiB, eight values at their own limit, and beside
+/// that those with media. What comes later is counted. A span as large as the queue would be dropped whole.
 const BYTE_LIMIT: usize = 8 * 1024 * 1024;
 /// Superseded values may fill this much before the buffer is rebuilt.
 pub(crate) const GARBAGE_LIMIT: usize = 64 * 1024;
@@ -49,12 +49,14 @@ impl Fields {
     /// Whether so many values, with so many bytes of text, fit beside what is kept, whatever of that is garbage.
     pub(crate) fn has_room(&self, bytes: usize, count: usize, declared: usize) -> bool {
         let entries = self.entries.len() + count;
-        entries <= FIELD_LIMIT + declared && self.weight() + bytes + count * size_of::<Entry>() <= BYTE_LIMIT
+        entries <= FIELD_LIMIT + declared
+            && self.weight() + bytes + count * size_of::<Entry>() <= BYTE_LIMIT + self.large.min(MEDIA_LIMIT)
     }
 
     /// Whether these values fit beside what is kept.
     pub(crate) fn has_room_for(&self, values: &Self, garbage: usize) -> bool {
-        self.weight().saturating_sub(garbage) + values.weight() <= BYTE_LIMIT
+        let for_media = (self.large + values.large).min(MEDIA_LIMIT);
+        self.weight().saturating_sub(garbage) + values.weight() <= BYTE_LIMIT + for_media
     }
 
     /// Forgets the values of the span's own keys that `newer` has too; answers how many bytes nothing needs any more.
@@ -95,6 +97,7 @@ impl Fields {
     /// Drops the bytes that no entry needs.
     pub(super) fn compact(&mut self) {
         let old = std::mem::take(self);
+        (self.large, self.lost_media) = (old.large, old.lost_media);
         for entry in &old.entries {
             let mut entry = *entry;
             if let Key::Given(range) = &mut entry.head.key {

@@ -135,7 +135,13 @@ impl House {
         ];
         let (sender, _) = unbounded_channel();
         Self {
-            queue: Queue::new(bounds, accounts, [], sender, Diagnostics::new(|_| {})),
+            queue: Queue::new(
+                bounds,
+                accounts,
+                Default::default(),
+                sender,
+                Diagnostics::new(|_| {}),
+            ),
             hand: VecDeque::new(),
             reader: Reader::default(),
             lanes: [(); 2].map(|()| Lane::new(Noun::OBSERVATION, "test", plan.clone(), Backoff::new(7))),

@@ -19,6 +19,11 @@ impl Noun {
         one: "a score",
         many: "scores",
     };
+
+    pub(crate) const UPLOAD: Self = Self {
+        one: "an upload",
+        many: "uploads",
+    };
 }
 
 /// What a lane keeps and when it sends.

@@ -30,6 +30,11 @@ impl Scores {
         }
     }
 
+    /// How many lanes take scores.
+    pub(super) fn lanes(&self) -> usize {
+        self.beside.len()
+    }
+
     pub(super) fn unsent(&self) -> u64 {
         self.unsent.load(Ordering::Relaxed)
     }
@@ -87,7 +92,7 @@ impl Queue {
         let is_first = state.waiting_scores.is_empty();
         match state.room_for(ready.weight(), self.bounds) {
             Ok(was) => {
-                if let Some(account) = state.score_accounts.get_mut(lane) {
+                if let Some(account) = state.accounts_beside.get_mut(lane) {
                     account.post(Posting::Offered);
                 }
                 state.waiting_scores.push((lane, ready));

@@ -1,0 +1,193 @@
+//! Media are taken out of an observation before it is read: in their place stands Langfuse's reference, and the projects that
+//! are sent the observation are sent the bytes beside it.
+//!
+//! Before reading and before masking, because neither has any business with megabytes of base64; what is to be sent is known
+//! after both, since only what is still shown is.
+
+mod types;
+
+use std::mem;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::media_text::{self, Inline};
+use crate::model::{
+    Blob, Field, Lane, Lanes, Observation, Recorded, Shelf, Spot, Upload, ValueRef, cut_value, is_large,
+    left_out,
+};
+
+/// Takes media out of observations.
+pub(crate) struct MediaTaker {
+    /// The projects that take media: the lane of their observations, and what they have.
+    projects: Vec<(Lane, Arc<Shelf>)>,
+    lanes: Lanes,
+    /// What was taken out of the observation that is being read.
+    found: Vec<Found>,
+    unsent: usize,
+}
+
+/// One that was taken out.
+#[derive(Clone)]
+struct Found {
+    blob: Blob,
+    bytes: Bytes,
+    reference: String,
+    /// The entry that it stood in.
+    index: usize,
+}
+
+/// Why one is not sent; completes "left out: ".
+type Reason = &'static str;
+
+impl MediaTaker {
+    pub(crate) fn new(projects: Vec<(Lane, Arc<Shelf>)>) -> Self {
+        Self {
+            lanes: projects.iter().map(|(lane, _)| *lane).collect(),
+            projects,
+            found: Vec::new(),
+            unsent: 0,
+        }
+    }
+
+    /// Puts references in place of media, where a project takes them that is shown the observation, and cuts what is longer
+    /// than a value may be.
+    pub(crate) fn take(&mut self, recorded: &mut Recorded) {
+        self.found.clear();
+        self.unsent = recorded.fields.lost_media() as usize;
+        let is_sent = !recorded.shown.intersection(self.lanes).is_empty();
+        if !is_sent && !recorded.fields.has_large() {
+            return;
+        }
+        // Nearly every observation ends here.
+        if !media_text::may_be_in(recorded.fields.texts()) {
+            return;
+        }
+        let mut is_changed = false;
+        for index in 0..recorded.fields.entries().len() {
+            let text = recorded.fields.value_at(index).and_then(ValueRef::as_str);
+            let Some(text) = text.filter(|text| text.len() >= media_text::FLOOR) else {
+                continue;
+            };
+            let is_large = is_large(text);
+            let replaced =
+                media_text::replace(text, |inline| self.replacement(inline, index, is_sent, is_large));
+            let replaced = replaced.or_else(|| is_large.then(|| cut_value(text).into_owned()));
+            if let Some(replaced) = replaced {
+                recorded.fields.replace_text(index, &replaced);
+                is_changed = true;
+            }
+        }
+        if is_changed {
+            recorded.fields.shrink();
+        }
+    }
+
+    /// What is to be sent of what was taken out, for each of the projects by its number among them; and how many are not sent
+    /// although a project would take media.
+    pub(crate) fn uploads(&mut self, observation: &Observation) -> (Vec<(usize, Upload)>, usize) {
+        if self.found.is_empty() {
+            return (Vec::new(), mem::take(&mut self.unsent));
+        }
+        let places = self.places(observation);
+        let projects = self.projects.iter().enumerate();
+        let shown = projects.filter(|(_, (lane, _))| observation.shown().contains(*lane));
+        let uploads = shown.flat_map(|(project, (_, shelf))| {
+            places.iter().map(move |(found, spot)| {
+                let place = (observation.trace_id(), observation.id(), *spot);
+                (
+                    project,
+                    Upload::new(found.blob.clone(), &found.bytes, place, shelf),
+                )
+            })
+        });
+        (uploads.collect(), mem::take(&mut self.unsent))
+    }
+
+    /// Where what was taken out is shown, each once.
+    fn places(&mut self, observation: &Observation) -> Vec<(Found, Spot)> {
+        let contents = [
+            (Spot::Input, observation.input()),
+            (Spot::Output, observation.output()),
+        ];
+        let mut places: Vec<(Found, Spot)> = Vec::new();
+        for found in mem::take(&mut self.found) {
+            let is_in = |text: Option<&str>| text.is_some_and(|text| text.contains(&found.reference));
+            let shown = contents.iter().filter(|(_, text)| is_in(text.as_deref()));
+            let mut spots: Vec<_> = shown.map(|(spot, _)| *spot).collect();
+            if spots.is_empty() {
+                // What the mask took, or a switch withholds, goes nowhere.
+                let field = observation.field_at(found.index);
+                let is_shown = |field: Field<'_>| !field.used.hidden && is_in(field.value.as_str());
+                spots.extend(field.is_some_and(is_shown).then_some(Spot::Metadata));
+            }
+            for spot in spots {
+                let is_same = |(other, there): &(Found, Spot)| *there == spot && other.blob == found.blob;
+                if !places.iter().any(is_same) {
+                    places.push((found.clone(), spot));
+                }
+            }
+        }
+        places
+    }
+
+    fn replacement(
+        &mut self,
+        inline: Inline<'_>,
+        index: usize,
+        is_sent: bool,
+        is_large: bool,
+    ) -> Option<String> {
+        let why = if is_sent {
+            match self.found(&inline, index) {
+                Ok(reference) => return Some(reference),
+                Err(why) => {
+                    self.unsent += 1;
+                    why
+                }
+            }
+        } else {
+            TOO_LONG
+        };
+        is_large.then(|| left_out(&inline.mime, inline.content_len(), why))
+    }
+
+    /// Notes what is to be sent; answers what stands in its place.
+    fn found(&mut self, inline: &Inline<'_>, index: usize) -> Result<String, Reason> {
+        let mime = types::known(&inline.mime).ok_or(NO_TYPE)?;
+        let bytes = inline.decode().ok_or(NO_BASE64)?;
+        let blob = Blob {
+            mime: mime.to_owned(),
+            len: bytes.len(),
+            sha256: hmac_sha256::Hash::hash(&bytes),
+        };
+        let reference = reference(&blob);
+        self.found.push(Found {
+            blob,
+            bytes: bytes.into(),
+            reference: reference.clone(),
+            index,
+        });
+        Ok(reference)
+    }
+}
+
+impl Default for MediaTaker {
+    /// Nothing is sent anywhere.
+    fn default() -> Self {
+        Self::new(Vec::new())
+    }
+}
+
+/// What stands in a value in place of bytes, as Langfuse's server and SDKs write it.
+fn reference(blob: &Blob) -> String {
+    let (mime, id) = (&blob.mime, blob.id());
+    format!("@@@langfuseMedia:type={mime}|id={id}|source=base64_data_uri@@@")
+}
+
+const NO_TYPE: Reason = "Langfuse takes no such type";
+const NO_BASE64: Reason = "it is no base64";
+const TOO_LONG: Reason = "longer than a value may be";
+
+#[cfg(test)]
+mod tests;
