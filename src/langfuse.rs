@@ -27,7 +27,7 @@ pub use client::Langfuse;
 pub use datasets::{Dataset, DatasetItem, DatasetItems, NewDataset, NewDatasetItem};
 #[cfg(feature = "axum")]
 pub use feedback::{Feedback, TraceHeader};
-pub use media::StoredMedia;
+pub use media::{ItemPart, StoredMedia};
 pub use models::{ModelPrice, NewModelPrice};
 #[cfg(feature = "yaml")]
 pub use prompt::PromptFile;

@@ -18,7 +18,6 @@ use crate::langfuse::client::Langfuse;
 use crate::langfuse::dialect::LangfuseDialect;
 use crate::langfuse::exporter::LangfuseExporter;
 use crate::langfuse::media::exporter::LangfuseMedia;
-use crate::langfuse::media::storage::Storage;
 use crate::langfuse::score::exporter::LangfuseScores;
 use crate::langfuse::settings::LangfuseSettings;
 use crate::model::{Resource, Shelf, Value};
@@ -169,8 +168,7 @@ fn langfuse(settings: LangfuseSettings, dialect: LangfuseDialect) -> Result<Proj
     let client = Langfuse::open(&settings, http.clone())?;
     let media = settings.media.then(|| {
         let (shelf, at_once) = (Arc::<Shelf>::default(), settings.media_at_once);
-        let storage = Storage::new(&settings, http.clone());
-        let exporter = LangfuseMedia::new(client.clone(), storage, Arc::clone(&shelf), at_once);
+        let exporter = LangfuseMedia::new(client.clone(), Arc::clone(&shelf), at_once);
         MediaSpec {
             exporter: Box::new(exporter),
             shelf,

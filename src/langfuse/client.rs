@@ -22,6 +22,7 @@ use crate::id::TraceId;
 use crate::langfuse::builder::LangfuseBuilder;
 use crate::langfuse::check::Project;
 use crate::langfuse::environment::normalise;
+use crate::langfuse::media::storage::Storage;
 use crate::langfuse::prompt::Cache;
 use crate::langfuse::score::ScoreWays;
 use crate::langfuse::settings::LangfuseSettings;
@@ -29,7 +30,7 @@ use crate::pipeline::Pipeline;
 use crate::sample::SampleRate;
 
 pub(super) use self::answer::text;
-pub(super) use self::budget::Budget;
+pub(super) use self::budget::{Attempts, Budget};
 pub(super) use self::call::{Request, SEGMENT};
 pub(super) use self::outcome::first_issue;
 use self::own::OwnThread;
@@ -80,6 +81,7 @@ struct Shared {
     project: OnceLock<Project>,
     prompts: Arc<Cache>,
     score_ways: ScoreWays,
+    storage: Arc<Storage>,
 }
 
 impl Langfuse {
@@ -122,6 +124,7 @@ impl Langfuse {
         let sensitive = headers.values().filter(|value| value.is_sensitive());
         sensitive.for_each(|value| secrets.add(&String::from_utf8_lossy(value.as_bytes())));
         let environment = settings.environment.as_deref().map(normalise);
+        let storage = Storage::new(settings, http.clone());
         let clock = settings.clock.clone().map_or_else(Clock::system, Clock::Manual);
         Ok(Self {
             shared: Arc::new(Shared {
@@ -136,6 +139,7 @@ impl Langfuse {
                 project: OnceLock::new(),
                 prompts: Arc::new(Cache::new(clock, settings.prompt_ttl)),
                 score_ways: ScoreWays::default(),
+                storage: Arc::new(storage),
             }),
             pipeline: None,
             lane: None,
@@ -165,6 +169,11 @@ impl Langfuse {
     /// Which ways there are for scores.
     pub(super) fn score_ways(&self) -> &ScoreWays {
         &self.shared.score_ways
+    }
+
+    /// Where the server has bytes put.
+    pub(super) fn storage(&self) -> &Arc<Storage> {
+        &self.shared.storage
     }
 
     /// What no text may repeat.

@@ -2,6 +2,8 @@
 
 pub(crate) mod exporter;
 pub(crate) mod storage;
+mod upload;
+mod wire;
 
 use std::fmt;
 use std::time::SystemTime;
@@ -10,6 +12,8 @@ use crate::error::Error;
 use crate::http;
 use crate::langfuse::client::answer::{text, time};
 use crate::langfuse::client::{Langfuse, Request};
+
+pub use self::upload::ItemPart;
 
 /// Media as the server stores them.
 #[derive(Clone, PartialEq, Eq)]

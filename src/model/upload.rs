@@ -83,6 +83,21 @@ const MOST_KNOWN: usize = 4096;
 const FRAME: usize = 512;
 
 impl Blob {
+    /// These bytes.
+    pub(crate) fn of(mime: &str, bytes: &[u8]) -> Self {
+        Self {
+            mime: mime.to_owned(),
+            len: bytes.len(),
+            sha256: hmac_sha256::Hash::hash(bytes),
+        }
+    }
+
+    /// What stands in a value in their place, as Langfuse's server and SDKs write it.
+    pub(crate) fn reference(&self) -> String {
+        let (mime, id) = (&self.mime, self.id());
+        format!("@@@langfuseMedia:type={mime}|id={id}|source=base64_data_uri@@@")
+    }
+
     /// Its id at the server, which makes it in the same way: the first 22 characters of the hash.
     pub(crate) fn id(&self) -> String {
         let mut id = URL_SAFE_NO_PAD.encode(self.sha256);

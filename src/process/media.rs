@@ -156,12 +156,8 @@ impl MediaTaker {
     fn found(&mut self, inline: &Inline<'_>, index: usize) -> Result<String, Reason> {
         let mime = types::known(&inline.mime).ok_or(NO_TYPE)?;
         let bytes = inline.decode().ok_or(NO_BASE64)?;
-        let blob = Blob {
-            mime: mime.to_owned(),
-            len: bytes.len(),
-            sha256: hmac_sha256::Hash::hash(&bytes),
-        };
-        let reference = reference(&blob);
+        let blob = Blob::of(mime, &bytes);
+        let reference = blob.reference();
         self.found.push(Found {
             blob,
             bytes: bytes.into(),
@@ -177,12 +173,6 @@ impl Default for MediaTaker {
     fn default() -> Self {
         Self::new(Vec::new())
     }
-}
-
-/// What stands in a value in place of bytes, as Langfuse's server and SDKs write it.
-fn reference(blob: &Blob) -> String {
-    let (mime, id) = (&blob.mime, blob.id());
-    format!("@@@langfuseMedia:type={mime}|id={id}|source=base64_data_uri@@@")
 }
 
 const NO_TYPE: Reason = "Langfuse takes no such type";

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use serde_json::{Value, json};
 use tracing::{Dispatch, dispatcher, info_span, instrument};
-use tracing_llm::langfuse::StoredMedia;
+use tracing_llm::langfuse::{ItemPart, StoredMedia};
 use tracing_llm::{Account, Builder, Guard, Media, Otlp, Usage, current};
 use tracing_subscriber::layer::SubscriberExt;
 
@@ -355,6 +355,8 @@ fn a_flush_waits_for_uploads_and_says_what_is_on_its_way() {
     dispatcher::with_default(&dispatch, || {
         saw(info_span!("work"), &png("scan", 5000));
     });
+    llm.flush_blocking(Duration::from_millis(300));
+    langfuse.storage.wait_for_requests(1, HANG);
     let report = llm.flush_blocking(Duration::from_millis(300));
     assert_eq!(report.lane("langfuse media").unwrap().pending(), 1, "{report}");
     release.send(()).unwrap();
@@ -499,6 +501,60 @@ fn what_is_stored_is_found_by_its_id_and_by_its_reference() {
             .ends_with("404 Not Found: Media asset not found"),
         "{error}"
     );
+}
+
+#[test]
+fn an_item_of_a_dataset_is_given_media() {
+    let datasets = Replay::of(&["datasets"]);
+    let item = datasets
+        .client()
+        .dataset_item_blocking("80e08891-f747-4209-9a64-770641f4662b")
+        .unwrap();
+    let server = MediaServer::new();
+    let langfuse = server.project().build().unwrap();
+    let scan = png("scan", 5000);
+    let reference = alone(langfuse.upload_media(&scan, &item, ItemPart::ExpectedOutput)).unwrap();
+    let id = id_in(&reference.clone().into());
+    assert_eq!(server.put(), [(id, scan.bytes().to_vec())]);
+    assert_eq!(
+        body(&server.server.requests()[0]),
+        json!({
+            "contentType": "image/png",
+            "contentLength": 5000,
+            "sha256Hash": server.storage.requests()[0].header("x-amz-checksum-sha256").unwrap(),
+            "datasetId": item.dataset_id,
+            "datasetItemId": item.id,
+            "field": "expectedOutput",
+        })
+    );
+    assert_eq!(body(&server.server.requests()[1])["uploadHttpStatus"], 200);
+    // What is there is not sent again.
+    let again = langfuse
+        .upload_media_blocking(&scan, &item, ItemPart::Input)
+        .unwrap();
+    assert_eq!((again, server.put().len()), (reference, 1));
+
+    let refusing = MediaServer::with_storage(|_| Answer::status(403));
+    let langfuse = refusing.project().build().unwrap();
+    let error = langfuse
+        .upload_media_blocking(&scan, &item, ItemPart::Input)
+        .unwrap_err();
+    assert!(error.is_refused() && error.status() == Some(403), "{error}");
+    let host = refusing.storage.address();
+    assert_eq!(
+        error.to_string(),
+        format!("cannot upload media: the storage, {host}, answered 403 Forbidden")
+    );
+    let gone = MediaServer::with_storage(|_| Answer::Reset);
+    let langfuse = gone.project().build().unwrap();
+    let error = langfuse
+        .upload_media_blocking(&scan, &item, ItemPart::Input)
+        .unwrap_err();
+    assert!(
+        error.is_unreachable() && !error.to_string().contains(SIGNATURE),
+        "{error}"
+    );
+    assert_eq!(gone.storage.requests().len(), 3);
 }
 
 /// Nobody takes media where there is no Langfuse; a value of megabytes would only harm.

@@ -36,7 +36,7 @@ impl Budget {
 }
 
 /// The attempts of a call, and how long it rests between them.
-pub(super) struct Attempts {
+pub(in crate::langfuse) struct Attempts {
     made: u32,
     random: Rand64,
 }
@@ -48,7 +48,7 @@ impl Attempts {
     /// The wait after the first attempt; it doubles.
     const FIRST_WAIT: Duration = Duration::from_millis(250);
 
-    pub(super) fn new() -> Self {
+    pub(in crate::langfuse) fn new() -> Self {
         let seed = u64::from_ne_bytes(Ids::Random.span().to_bytes());
         Self {
             made: 0,
@@ -58,7 +58,7 @@ impl Attempts {
 
     /// How long to wait before another attempt: ours, half of it chance, or what the server asks for, whichever is longer.
     /// `None` when there shall be no other, or no time for one.
-    pub(super) fn next(&mut self, budget: &Budget, asked: Option<Duration>) -> Option<Duration> {
+    pub(in crate::langfuse) fn next(&mut self, budget: &Budget, asked: Option<Duration>) -> Option<Duration> {
         self.made += 1;
         if self.made >= Self::MOST {
             return None;

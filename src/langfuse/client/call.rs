@@ -142,6 +142,24 @@ impl Langfuse {
         drop(running);
     }
 
+    /// What a future comes to on the pipeline's thread, or on our own: for what needs one and is no call of the API.
+    pub(crate) async fn on_our_thread<T: Send + 'static>(
+        &self,
+        verb: &str,
+        future: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T, Error> {
+        let (sender, receiver) = oneshot::channel();
+        let task = async move { drop(sender.send(future.await)) };
+        self.background(task.with_subscriber(NoSubscriber::default()));
+        let ended = |_| {
+            Error::new(
+                Kind::System,
+                format!("cannot {verb}: the thread for it has ended"),
+            )
+        };
+        receiver.await.map_err(ended)
+    }
+
     /// Makes a call on the pipeline's thread, or on our own.
     async fn run(&self, job: &Arc<Job>) -> Result<Outcome, Error> {
         if let Some(pipeline) = &self.pipeline {

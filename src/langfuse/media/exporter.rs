@@ -3,19 +3,16 @@
 //!
 //! Source: Langfuse v4.16, `web/src/pages/api/public/media`; recorded in `tests/fixtures/langfuse/media.jsonl`.
 
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
-use std::time::{Duration, SystemTime};
-
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use reqwest::{Method, StatusCode};
-use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::storage::{Refusal, Storage};
+use super::storage::Refusal;
+use super::wire;
 use crate::export::{ExportError, ExportFuture, Exported, MediaExporter};
 use crate::langfuse::client::{Langfuse, Request};
 use crate::model::{Shelf, Spot, Stage, Upload};
@@ -25,7 +22,6 @@ use crate::otlp::answer::Reader;
 #[derive(Debug)]
 pub(crate) struct LangfuseMedia {
     client: Langfuse,
-    storage: Storage,
     shelf: Arc<Shelf>,
     at_once: usize,
     reader: Reader,
@@ -47,14 +43,13 @@ impl LangfuseMedia {
     const MOST_TRIES: u32 = 3;
 
     /// For the project of a client that keeps what it has on this shelf; so many uploads run at once.
-    pub(crate) fn new(client: Langfuse, storage: Storage, shelf: Arc<Shelf>, at_once: usize) -> Self {
+    pub(crate) fn new(client: Langfuse, shelf: Arc<Shelf>, at_once: usize) -> Self {
         let reader = Reader {
             retries_500: true,
             secrets: client.secrets().clone(),
         };
         Self {
             client,
-            storage,
             shelf,
             at_once,
             reader,
@@ -115,7 +110,13 @@ impl LangfuseMedia {
 
     async fn steps(&self, upload: &mut Upload) -> Result<(), Trouble> {
         if upload.stage == Stage::New {
-            let answer = self.ask(Method::POST, &["media"], wanted(upload)).await?;
+            let answer = self
+                .ask(
+                    Method::POST,
+                    &["media"],
+                    wire::wanted(&upload.blob, place(upload)),
+                )
+                .await?;
             let Some(url) = answer["uploadUrl"].as_str() else {
                 return if answer["mediaId"].is_string() {
                     Ok(())
@@ -139,8 +140,10 @@ impl LangfuseMedia {
             return Err(Trouble::Refused(NO_LONGER.to_owned()));
         };
         let began = Instant::now();
-        let sent = self.storage.put(url, &upload.blob, bytes).await;
-        let report = |status: u16| report(status, began.elapsed());
+        let storage = self.client.storage();
+        let limit = storage.time_for(bytes.len());
+        let sent = storage.put(url, &upload.blob, bytes, limit).await;
+        let report = |status: u16| wire::report(status, began.elapsed());
         let refusal = match sent {
             Ok(status) => {
                 upload.stage = Stage::Sent(report(status));
@@ -194,29 +197,17 @@ impl MediaExporter for LangfuseMedia {
     }
 }
 
-/// What the server is told of an upload that is wanted.
-fn wanted(upload: &Upload) -> Value {
+/// Where it stands, as the server is told.
+fn place(upload: &Upload) -> Value {
     let field = match upload.spot {
         Spot::Input => "input",
         Spot::Output => "output",
         Spot::Metadata => "metadata",
     };
     json!({
-        "contentType": upload.blob.mime,
-        "contentLength": upload.blob.len,
-        "sha256Hash": STANDARD.encode(upload.blob.sha256),
         "traceId": upload.trace.to_string(),
         "observationId": upload.observation.to_string(),
         "field": field,
-    })
-}
-
-/// What the server is told of one that was sent.
-fn report(status: u16, time: Duration) -> Value {
-    json!({
-        "uploadedAt": humantime::format_rfc3339_millis(SystemTime::now()).to_string(),
-        "uploadHttpStatus": status,
-        "uploadTimeMs": u64::try_from(time.as_millis()).unwrap_or(u64::MAX),
     })
 }
 

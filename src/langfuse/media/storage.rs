@@ -54,8 +54,14 @@ impl Storage {
         }
     }
 
-    /// Puts bytes at this address, once; answers with which status they were taken.
-    pub(super) async fn put(&self, url: &str, blob: &Blob, bytes: Bytes) -> Result<u16, Refusal> {
+    /// Puts bytes at this address, once, within this time; answers with which status they were taken.
+    pub(super) async fn put(
+        &self,
+        url: &str,
+        blob: &Blob,
+        bytes: Bytes,
+        limit: Duration,
+    ) -> Result<u16, Refusal> {
         let endpoint =
             Endpoint::parse(url).map_err(|fault| never(format!("the address of the storage {fault}")))?;
         let client = self
@@ -63,10 +69,14 @@ impl Storage {
             .await
             .map_err(|error| never(error.to_string()))?;
         let headers = headers(&endpoint, blob).ok_or_else(|| never("its type cannot be sent".to_owned()))?;
-        let seconds = u64::try_from(bytes.len() / SLOWEST_BYTES).unwrap_or(u64::MAX);
-        let limit = self.timeout.saturating_add(Duration::from_secs(seconds));
         let outcome = client.ask(Method::PUT, &endpoint, headers, bytes, limit).await;
         read(outcome, &endpoint)
+    }
+
+    /// What so many bytes may take, with all that belongs to it.
+    pub(super) fn time_for(&self, bytes: usize) -> Duration {
+        let seconds = u64::try_from(bytes / SLOWEST_BYTES).unwrap_or(u64::MAX);
+        self.timeout.saturating_add(Duration::from_secs(seconds))
     }
 
     /// What connects to this host.

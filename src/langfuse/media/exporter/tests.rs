@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 use super::*;
@@ -36,11 +38,7 @@ fn upload(shelf: &Shelf) -> Box<Upload> {
     let bytes = STANDARD
         .decode(recorded("upload")["request"]["body_base64"].as_str().unwrap())
         .unwrap();
-    let blob = Blob {
-        mime: "image/png".to_owned(),
-        len: bytes.len(),
-        sha256: hmac_sha256::Hash::hash(&bytes),
-    };
+    let blob = Blob::of("image/png", &bytes);
     let asked = &recorded("ask for an upload")["request"]["body"];
     let trace: TraceId = asked["traceId"].as_str().unwrap().parse().unwrap();
     let observation: SpanId = asked["observationId"].as_str().unwrap().parse().unwrap();
@@ -76,10 +74,9 @@ impl Scene {
         });
         let credentials = Credentials::new(Receiver::PUBLIC_KEY, Receiver::SECRET_KEY).unwrap();
         let settings = LangfuseSettings::new(&server.url(), credentials).unwrap();
-        let http = settings.client().unwrap();
-        let client = Langfuse::open(&settings, http.clone()).unwrap();
+        let client = Langfuse::open(&settings, settings.client().unwrap()).unwrap();
         let shelf = Arc::<Shelf>::default();
-        let exporter = LangfuseMedia::new(client, Storage::new(&settings, http), Arc::clone(&shelf), 2);
+        let exporter = LangfuseMedia::new(client, Arc::clone(&shelf), 2);
         Self {
             server,
             storage,

@@ -1,0 +1,26 @@
+//! What the server is told of media.
+
+use std::time::{Duration, SystemTime};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+use crate::model::Blob;
+
+/// An upload that is wanted, for what stands at this place.
+pub(super) fn wanted(blob: &Blob, mut place: Value) -> Value {
+    place["contentType"] = json!(blob.mime);
+    place["contentLength"] = json!(blob.len);
+    place["sha256Hash"] = json!(STANDARD.encode(blob.sha256));
+    place
+}
+
+/// One that was made.
+pub(super) fn report(status: u16, time: Duration) -> Value {
+    json!({
+        "uploadedAt": humantime::format_rfc3339_millis(SystemTime::now()).to_string(),
+        "uploadHttpStatus": status,
+        "uploadTimeMs": u64::try_from(time.as_millis()).unwrap_or(u64::MAX),
+    })
+}
