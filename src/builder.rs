@@ -265,8 +265,8 @@ impl Builder {
         self
     }
 
-    /// How many bytes of finished observations wait for the worker, and for each destination, at most:
-    /// [`Pipeline::DEFAULT_QUEUE_BYTES`] when it is not set; 0 is an error. What comes then is dropped and counted.
+    /// How many bytes of finished observations wait for the worker, and for each destination, at most, and how many of the media
+    /// that go there: [`Pipeline::DEFAULT_QUEUE_BYTES`] when it is not set; 0 is an error. What comes then is dropped and counted.
     pub fn queue_bytes(mut self, bytes: usize) -> Self {
         self.queue_bytes = bytes;
         self

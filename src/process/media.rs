@@ -54,8 +54,12 @@ impl MediaTaker {
     /// than a value may be.
     pub(crate) fn take(&mut self, recorded: &mut Recorded) {
         self.found.clear();
-        self.unsent = recorded.fields.lost_media() as usize;
         let is_sent = !recorded.shown.intersection(self.lanes).is_empty();
+        self.unsent = if is_sent {
+            recorded.fields.lost_media() as usize
+        } else {
+            0
+        };
         if !is_sent && !recorded.fields.has_large() {
             return;
         }
@@ -116,10 +120,9 @@ impl MediaTaker {
             let shown = contents.iter().filter(|(_, text)| is_in(text.as_deref()));
             let mut spots: Vec<_> = shown.map(|(spot, _)| *spot).collect();
             if spots.is_empty() {
-                // What the mask took, or a switch withholds, goes nowhere.
-                let field = observation.field_at(found.index);
-                let is_shown = |field: Field<'_>| !field.used.hidden && is_in(field.value.as_str());
-                spots.extend(field.is_some_and(is_shown).then_some(Spot::Metadata));
+                // What the mask took, or a switch withholds, goes nowhere; nor does what only an event says.
+                let is_it = |field: Field<'_>| field.index == found.index && is_in(field.value.as_str());
+                spots.extend(observation.fields().any(is_it).then_some(Spot::Metadata));
             }
             for spot in spots {
                 let is_same = |(other, there): &(Found, Spot)| *there == spot && other.blob == found.blob;

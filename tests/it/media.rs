@@ -146,11 +146,15 @@ fn a_large_picture_survives_whichever_way_it_comes() {
         Message { role: "tool", image }
     }
     let langfuse = MediaServer::new();
-    let (dispatch, llm) = program(tracing_llm::builder().langfuse(langfuse.project()));
+    let (dispatch, llm) = program(
+        tracing_llm::builder()
+            .langfuse(langfuse.project())
+            .queue_bytes(64 << 20),
+    );
     dispatcher::with_default(&dispatch, || {
         argument(&png("argument", 3 << 20).to_data_uri());
         returned();
-        let text = png("recorded", 3 << 20).to_data_uri();
+        let text = png("recorded", 10 << 20).to_data_uri();
         let span = info_span!("recorded", output = tracing::field::Empty);
         span.record("output", format!("see {text}"));
         let span = info_span!("metadata").entered();
@@ -166,8 +170,10 @@ fn a_large_picture_survives_whichever_way_it_comes() {
         "langfuse 5 sent · langfuse media 5 sent · 0 lost"
     );
     let mut put: Vec<_> = langfuse.put().into_iter().map(|(_, bytes)| bytes).collect();
-    let mut given =
-        ["argument", "returned", "recorded", "metadata", "by hand"].map(|name| picture(name, 3 << 20));
+    let mut given = ["argument", "returned", "metadata", "by hand"]
+        .map(|name| picture(name, 3 << 20))
+        .to_vec();
+    given.push(picture("recorded", 10 << 20));
     put.sort();
     given.sort();
     assert!(put == given, "other bytes arrived");

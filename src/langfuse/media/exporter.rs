@@ -3,12 +3,13 @@
 //!
 //! Source: Langfuse v4.16, `web/src/pages/api/public/media`; recorded in `tests/fixtures/langfuse/media.jsonl`.
 
-use reqwest::{Method, StatusCode};
-use serde_json::{Value, json};
-use std::future::{Future, poll_fn};
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
+
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::storage::Refusal;

@@ -2,7 +2,7 @@ use serde_json::json;
 
 use super::*;
 use crate::field::Role;
-use crate::model::{Head, Key, Media};
+use crate::model::{EventHead, EventKind, Head, Key, Media};
 use crate::process::Masker;
 use crate::read::Reader;
 
@@ -115,6 +115,22 @@ fn what_is_masked_or_withheld_is_not_sent() {
         );
     });
     assert!(observation.input().is_none() && uploads.is_empty());
+}
+
+/// Langfuse is shown no events.
+#[test]
+fn what_only_an_event_says_is_not_sent() {
+    let (_, uploads, _) = worked(&[TAKES, OTHER], |recorded| {
+        recorded.events.push(EventHead {
+            time: 0,
+            callsite: Arc::clone(&recorded.callsite),
+            kind: EventKind::Plain,
+        });
+        let mut head = Head::handle(Key::Known("shot"), Role::None);
+        head.owner = 1;
+        recorded.fields.str(head, &image(1, 1000));
+    });
+    assert!(uploads.is_empty(), "{uploads:?}");
 }
 
 #[test]
