@@ -9,10 +9,11 @@ use base64::Engine as _;
 use serde_json::{Value, json};
 use tracing::{Dispatch, dispatcher, info_span, instrument};
 use tracing_llm::langfuse::{ItemPart, StoredMedia};
-use tracing_llm::{Account, Builder, Guard, Media, Otlp, Usage, current};
+use tracing_llm::{Builder, Guard, Media, Otlp, Usage, current};
 use tracing_subscriber::layer::SubscriberExt;
 
 use crate::support::alone::alone;
+use crate::support::books::balance;
 use crate::support::lines::Lines;
 use crate::support::media::{MediaServer, SIGNATURE, body};
 use crate::support::receiver::{Answer, Receiver};
@@ -38,18 +39,6 @@ fn picture(name: &str, bytes: usize) -> Vec<u8> {
 
 fn png(name: &str, bytes: usize) -> Media {
     Media::from_bytes("image/png", picture(name, bytes))
-}
-
-fn balance(account: &Account) -> [u64; 5] {
-    let placed = account.exported() + account.failed() + account.dropped() + account.queued();
-    assert_eq!(account.offered(), placed, "{account}");
-    [
-        account.offered(),
-        account.exported(),
-        account.failed(),
-        account.dropped(),
-        account.queued(),
-    ]
 }
 
 /// The id in the reference that a text consists of.

@@ -7,10 +7,11 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tracing::{Dispatch, dispatcher, info_span};
 use tracing_llm::{
-    Account, Builder, Guard, Langfuse, LangfuseBuilder, Otlp, Score, SpanExt, SpanId, TraceId, current,
+    Builder, Guard, Langfuse, LangfuseBuilder, Otlp, Score, SpanExt, SpanId, TraceId, current,
 };
 use tracing_subscriber::layer::SubscriberExt;
 
+use crate::support::books::balance;
 use crate::support::lines::Lines;
 use crate::support::receiver::{Answer, Receiver};
 use crate::support::scores as support;
@@ -39,18 +40,6 @@ fn scores(server: &Receiver) -> Vec<Value> {
             body
         })
         .collect()
-}
-
-fn balance(account: &Account) -> [u64; 5] {
-    let placed = account.exported() + account.failed() + account.dropped() + account.queued();
-    assert_eq!(account.offered(), placed, "{account}");
-    [
-        account.offered(),
-        account.exported(),
-        account.failed(),
-        account.dropped(),
-        account.queued(),
-    ]
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What several tests use.
 
 pub(crate) mod alone;
+pub(crate) mod books;
 pub(crate) mod child;
 pub(crate) mod demands;
 pub(crate) mod facts;

@@ -90,6 +90,20 @@ impl Scene {
         Self::new(|_| None, |_| Answer::status(200))
     }
 
+    /// A try after which there is another, and why.
+    async fn fails(&mut self, uploads: &mut [Box<Upload>]) -> String {
+        let error = self.exporter.export(uploads).await.unwrap_err();
+        assert!(error.is_retryable(), "{error}");
+        error.to_string()
+    }
+
+    /// The last try, of one upload, and why.
+    async fn is_refused(&mut self, uploads: &mut [Box<Upload>]) -> String {
+        let exported = self.exporter.export(uploads).await.unwrap();
+        assert_eq!(exported.rejected, 1);
+        exported.message.unwrap()
+    }
+
     fn asked(&self) -> Vec<String> {
         let server = self.server.requests().into_iter();
         let mut asked: Vec<_> = server
@@ -170,44 +184,33 @@ async fn bytes_that_the_server_wants_again_are_kept_the_next_time() {
     let mut scene = Scene::well();
     scene.shelf.stored(upload(&scene.shelf).blob.sha256);
     let mut uploads = [upload(&scene.shelf)];
-    let exported = scene.exporter.export(&mut uploads).await.unwrap();
-    assert_eq!(
-        (exported.rejected, exported.message.as_deref()),
-        (1, Some(NO_LONGER))
-    );
+    assert_eq!(scene.is_refused(&mut uploads).await, NO_LONGER);
     assert!(upload(&scene.shelf).bytes().is_some());
 }
 
 #[tokio::test]
-async fn a_storage_that_fails_is_tried_three_times_and_the_server_told() {
+async fn a_storage_that_is_out_of_reach_is_tried_three_times() {
     let mut scene = Scene::new(
         |asked| (asked.method == "POST").then(|| answered("ask for an upload", "http://127.0.0.1:1")),
         |_| Answer::status(200),
     );
     let mut uploads = [upload(&scene.shelf)];
-    for _ in 0..2 {
-        let error = scene.exporter.export(&mut uploads).await.unwrap_err();
-        assert!(error.is_retryable());
-        assert_eq!(
-            error.to_string(),
-            "the storage: cannot connect to 127.0.0.1:1: connection refused"
-        );
-    }
-    let exported = scene.exporter.export(&mut uploads).await.unwrap();
-    assert_eq!(exported.rejected, 1);
+    let why = "the storage: cannot connect to 127.0.0.1:1: connection refused";
+    assert_eq!(scene.fails(&mut uploads).await, why);
+    assert_eq!(scene.fails(&mut uploads).await, why);
+    assert_eq!(scene.is_refused(&mut uploads).await, why);
     assert_eq!(scene.asked(), [POST, POST, POST]);
+}
 
+#[tokio::test]
+async fn the_server_is_told_what_the_storage_answered_last() {
     let storage = |_: &Asked| Answer::status(503).body("<Error><Code>SlowDown</Code></Error>");
     let mut scene = Scene::new(|_| None, storage);
     let mut uploads = [upload(&scene.shelf)];
     uploads[0].tries = LangfuseMedia::MOST_TRIES - 1;
-    let exported = scene.exporter.export(&mut uploads).await.unwrap();
     let host = scene.storage.address();
     let why = format!("the storage, {host}, answered 503 Service Unavailable (SlowDown)");
-    assert_eq!(
-        (exported.rejected, exported.message.as_deref()),
-        (1, Some(why.as_str()))
-    );
+    assert_eq!(scene.is_refused(&mut uploads).await, why);
     let report: Value = serde_json::from_slice(&scene.server.requests().pop().unwrap().body).unwrap();
     assert_eq!(
         (&report["uploadHttpStatus"], &report["uploadHttpError"]),
@@ -226,57 +229,38 @@ async fn bytes_that_are_there_are_not_sent_again_for_a_report_that_failed() {
         |_| Answer::status(200),
     );
     let mut uploads = [upload(&scene.shelf)];
-    assert!(
-        scene
-            .exporter
-            .export(&mut uploads)
-            .await
-            .unwrap_err()
-            .is_retryable()
-    );
+    scene.fails(&mut uploads).await;
     assert_eq!(scene.exporter.export(&mut uploads).await, Ok(Exported::all()));
     assert_eq!(scene.asked(), [POST, PATCH, PATCH, "PUT"]);
 }
 
+/// A server that answers every request so.
+fn always(answer: Answer) -> Scene {
+    Scene::new(move |_| Some(answer.clone()), |_| Answer::status(200))
+}
+
 #[tokio::test]
-async fn what_the_server_refuses_is_refused_and_an_outage_is_waited_for() {
-    let refused = |name: &'static str| {
-        Scene::new(
-            move |asked| (asked.method == "POST").then(|| answered(name, "")),
-            |_| Answer::status(200),
-        )
-    };
-    let mut scene = refused("too long");
-    let exported = scene.exporter.export(&mut [upload(&scene.shelf)]).await.unwrap();
+async fn what_the_server_refuses_is_refused() {
+    let mut scene = always(answered("too long", ""));
+    let mut uploads = [upload(&scene.shelf)];
     assert_eq!(
-        exported.message.as_deref(),
-        Some("400 Bad Request: File size must be less than 1000000000 bytes")
+        scene.is_refused(&mut uploads).await,
+        "400 Bad Request: File size must be less than 1000000000 bytes"
     );
-    let mut scene = Scene::new(|_| Some(Answer::status(503)), |_| Answer::status(200));
+}
+
+#[tokio::test]
+async fn an_outage_is_waited_for_and_a_server_without_a_storage_is_not() {
+    let mut scene = always(Answer::status(503));
     let mut uploads = [upload(&scene.shelf)];
     for _ in 0..10 {
-        assert!(
-            scene
-                .exporter
-                .export(&mut uploads)
-                .await
-                .unwrap_err()
-                .is_retryable()
-        );
+        scene.fails(&mut uploads).await;
     }
     assert_eq!((uploads[0].tries, uploads[0].bytes().is_some()), (0, true));
-    // A server without a storage fails so.
-    let mut scene = Scene::new(|_| Some(Answer::status(500)), |_| Answer::status(200));
+    let mut scene = always(Answer::status(500));
     let mut uploads = [upload(&scene.shelf)];
     for _ in 1..LangfuseMedia::MOST_TRIES {
-        assert!(
-            scene
-                .exporter
-                .export(&mut uploads)
-                .await
-                .unwrap_err()
-                .is_retryable()
-        );
+        scene.fails(&mut uploads).await;
     }
-    assert_eq!(scene.exporter.export(&mut uploads).await.unwrap().rejected, 1);
+    assert_eq!(scene.is_refused(&mut uploads).await, "500 Internal Server Error");
 }
