@@ -24,7 +24,10 @@ const FLOORS: [(u8, &str); 6] = [
         "read process export sink ledger diag http describe above dialect own_thread",
     ),
     (1, "model sample"),
-    (0, "id clock error env debug_text json_text media_text field table"),
+    (
+        0,
+        "id clock error env debug_text json_text media_text field table",
+    ),
 ];
 
 /// Imports that the floors forbid and a reason allows: from, to, why.
