@@ -1,6 +1,7 @@
 //! Media: what is stored of them, and how they get there.
 
 pub(crate) mod exporter;
+mod fetch;
 pub(crate) mod storage;
 mod upload;
 mod wire;
@@ -81,6 +82,7 @@ impl fmt::Debug for StoredMedia {
 /// The id in a reference; what is none is one.
 fn id_of(text: &str) -> &str {
     let reference = text.trim().strip_prefix("@@@langfuseMedia:");
+    let reference = reference.map(|parts| parts.trim_end_matches("@@@"));
     let mut parts = reference.into_iter().flat_map(|parts| parts.split('|'));
     parts.find_map(|part| part.strip_prefix("id=")).unwrap_or(text)
 }

@@ -1,5 +1,6 @@
 //! Media in values: uploaded beside the traces, and a reference in their place.
 
+use std::collections::HashMap;
 use std::sync::Mutex;
 use std::sync::mpsc::channel;
 use std::thread;
@@ -16,7 +17,7 @@ use crate::support::alone::alone;
 use crate::support::books::balance;
 use crate::support::lines::Lines;
 use crate::support::media::{MediaServer, SIGNATURE, body};
-use crate::support::receiver::{Answer, Receiver};
+use crate::support::receiver::{Answer, Receiver, Request};
 use crate::support::replay::{Replay, recorded};
 use crate::support::rows;
 
@@ -466,6 +467,60 @@ fn a_picture_that_no_queue_takes_costs_itself_and_not_the_observation() {
         Some(r#"["[image/png, 3145728 bytes, left out: more than the queue takes]","what is it?"]"#)
     );
     assert_eq!(llm.ledger().unsent_media(), 1);
+}
+
+/// A storage that gives back what it was given.
+fn keeping() -> impl Fn(&Request) -> Answer + Send + Sync {
+    let kept = Mutex::new(HashMap::new());
+    move |request| {
+        let mut kept = kept.lock().unwrap();
+        if request.method == "PUT" {
+            kept.insert(request.path.clone(), request.wire_body.clone());
+            return Answer::status(200);
+        }
+        Answer::status(200).body(kept[&request.path].clone())
+    }
+}
+
+#[test]
+fn what_was_uploaded_comes_back_in_place_of_its_references() {
+    let langfuse = MediaServer::with_storage(keeping());
+    let (dispatch, llm) = program(tracing_llm::builder().langfuse(langfuse.project()));
+    let input = json!([
+        png("one", 2000),
+        "and",
+        png("two", 3000),
+        "again",
+        png("one", 2000)
+    ]);
+    dispatcher::with_default(&dispatch, || saw(info_span!("work"), &input));
+    llm.flush_blocking(HANG);
+    let stored = langfuse.row("work").input.unwrap();
+    assert_eq!(stored.matches("@@@langfuseMedia:").count(), 3);
+    let client = llm.langfuse().unwrap();
+    assert_eq!(client.resolve_media_blocking(&stored).unwrap(), input.to_string());
+    let gets = langfuse.storage.requests().into_iter();
+    let gets: Vec<_> = gets.filter(|request| request.method == "GET").collect();
+    assert_eq!(gets.len(), 2);
+    assert!(gets.iter().all(|get| get.header("authorization").is_none()));
+}
+
+#[test]
+fn what_the_storage_gives_must_be_what_the_id_says() {
+    let langfuse = MediaServer::with_storage(|request| match request.method.as_str() {
+        "PUT" => Answer::status(200),
+        _ => Answer::status(200).body("planted"),
+    });
+    let (dispatch, llm) = program(tracing_llm::builder().langfuse(langfuse.project()));
+    dispatcher::with_default(&dispatch, || saw(info_span!("work"), &png("one", 2000)));
+    llm.flush_blocking(HANG);
+    let stored = langfuse.row("work").input.unwrap();
+    let error = llm.langfuse().unwrap().fetch_media_blocking(&stored).unwrap_err();
+    let id = id_in(&json!(stored));
+    assert_eq!(
+        error.to_string(),
+        format!("cannot fetch media: what the storage gave is not {id}")
+    );
 }
 
 #[test]

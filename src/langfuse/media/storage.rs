@@ -9,7 +9,7 @@ use bytes::Bytes;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Method, StatusCode};
 
-use crate::error::Error;
+use crate::error::{Error, Kind};
 use crate::http::{Client, Endpoint, HttpError, Response, Tls};
 use crate::langfuse::settings::LangfuseSettings;
 use crate::model::Blob;
@@ -62,14 +62,36 @@ impl Storage {
         bytes: Bytes,
         limit: Duration,
     ) -> Result<u16, Refusal> {
+        let headers = |endpoint: &Endpoint| {
+            headers(endpoint, blob).ok_or_else(|| never("its type cannot be sent".to_owned()))
+        };
+        let response = self.ask(Method::PUT, url, headers, bytes, limit).await?;
+        Ok(response.status.as_u16())
+    }
+
+    /// The bytes at this address, asked for once, within this time.
+    pub(super) async fn get(&self, url: &str, limit: Duration) -> Result<Vec<u8>, Refusal> {
+        let headers = |_: &Endpoint| Ok(HeaderMap::new());
+        let response = self.ask(Method::GET, url, headers, Bytes::new(), limit).await?;
+        Ok(response.body)
+    }
+
+    async fn ask(
+        &self,
+        method: Method,
+        url: &str,
+        headers: impl FnOnce(&Endpoint) -> Result<HeaderMap, Refusal>,
+        body: Bytes,
+        limit: Duration,
+    ) -> Result<Response, Refusal> {
         let endpoint =
             Endpoint::parse(url).map_err(|fault| never(format!("the address of the storage {fault}")))?;
         let client = self
             .client(&endpoint)
             .await
             .map_err(|error| never(error.to_string()))?;
-        let headers = headers(&endpoint, blob).ok_or_else(|| never("its type cannot be sent".to_owned()))?;
-        let outcome = client.ask(Method::PUT, &endpoint, headers, bytes, limit).await;
+        let headers = headers(&endpoint)?;
+        let outcome = client.ask(method, &endpoint, headers, body, limit).await;
         read(outcome, &endpoint)
     }
 
@@ -96,8 +118,7 @@ impl Storage {
         let make = move || Client::new(&origin, timeout, &tls).map(|client| (origin, client));
         // The system's certificates are read from disk.
         let made = tokio::task::spawn_blocking(make).await;
-        let (origin, client) =
-            made.map_err(|_| Error::new(crate::error::Kind::System, "cannot set up HTTP"))??;
+        let (origin, client) = made.map_err(|_| Error::new(Kind::System, "cannot set up HTTP"))??;
         *self.other.lock().unwrap_or_else(PoisonError::into_inner) = Some((origin, client.clone()));
         Ok(client)
     }
@@ -120,7 +141,7 @@ fn headers(endpoint: &Endpoint, blob: &Blob) -> Option<HeaderMap> {
     Some(headers)
 }
 
-fn read(outcome: Result<Response, HttpError>, endpoint: &Endpoint) -> Result<u16, Refusal> {
+fn read(outcome: Result<Response, HttpError>, endpoint: &Endpoint) -> Result<Response, Refusal> {
     let response = match outcome {
         Ok(response) => response,
         Err(HttpError::NotSent(why) | HttpError::Ambiguous(why) | HttpError::TimedOut(why)) => {
@@ -133,7 +154,7 @@ fn read(outcome: Result<Response, HttpError>, endpoint: &Endpoint) -> Result<u16
     };
     let status = response.status;
     if status.is_success() {
-        return Ok(status.as_u16());
+        return Ok(response);
     }
     let host = endpoint.host();
     let code = code(&response.body).map_or(String::new(), |code| format!(" ({code})"));
@@ -147,6 +168,23 @@ fn read(outcome: Result<Response, HttpError>, endpoint: &Endpoint) -> Result<u16
         is_for_now: is_busy || status.is_server_error(),
         after: response.retry_after,
     })
+}
+
+impl Refusal {
+    /// What the caller of a verb is told.
+    pub(super) fn error(self, verb: &str) -> Error {
+        let kind = match self.status {
+            Some(500..) => Kind::Server,
+            Some(_) => Kind::Refused,
+            None if self.is_for_now => Kind::Unreachable,
+            None => Kind::Unexpected,
+        };
+        let error = Error::new(kind, format!("cannot {verb}: {}", self.why));
+        match self.status {
+            Some(status) => error.with_status(status),
+            None => error,
+        }
+    }
 }
 
 fn never(why: String) -> Refusal {
@@ -212,7 +250,7 @@ mod tests {
         let answer = |status: u16, body: &str| {
             let status = StatusCode::from_u16(status).unwrap();
             let response = Response::new(status, &HeaderMap::new(), body.as_bytes().to_vec());
-            let refusal = read(Ok(response), &endpoint).unwrap_err();
+            let refusal = read(Ok(response), &endpoint).err().unwrap();
             (refusal.why, refusal.is_for_now)
         };
         assert_eq!(

@@ -1,15 +1,15 @@
 //! Media that a program uploads itself, and waits for.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use reqwest::Method;
 use serde_json::json;
 
-use super::storage::{Refusal, Storage};
+use super::storage::Refusal;
 use super::wire;
-use crate::error::{Error, Kind};
+use crate::error::Error;
 use crate::langfuse::client::wait::wait;
 use crate::langfuse::client::{Attempts, Budget, Langfuse, Request};
 use crate::langfuse::datasets::DatasetItem;
@@ -78,8 +78,9 @@ impl Langfuse {
         let id = blob.id();
         let (storage, bytes) = (Arc::clone(self.storage()), Bytes::copy_from_slice(media.bytes()));
         let began = Instant::now();
-        let put = async move { put(&storage, &url, &blob, bytes, budget).await };
-        let status = self.on_our_thread(VERB, put).await?.map_err(error)?;
+        let put = async move { tried(budget, |left| storage.put(&url, &blob, bytes.clone(), left)).await };
+        let status = self.on_our_thread(VERB, put).await?;
+        let status = status.map_err(|refusal| refusal.error(VERB))?;
         let report = wire::report(status, began.elapsed());
         let report = Request::change(Method::PATCH, VERB, &["media", &id]).body(report);
         self.call(report.repeatable().within(budget)).await?;
@@ -102,18 +103,15 @@ impl Langfuse {
     }
 }
 
-/// Puts bytes, in as many tries as a call has.
-async fn put(
-    storage: &Storage,
-    url: &str,
-    blob: &Blob,
-    bytes: Bytes,
+/// Asks the storage, in as many tries as a call has.
+pub(super) async fn tried<T, F: Future<Output = Result<T, Refusal>>>(
     budget: Budget,
-) -> Result<u16, Refusal> {
+    once: impl Fn(Duration) -> F,
+) -> Result<T, Refusal> {
     let mut attempts = Attempts::new();
     loop {
-        let refusal = match storage.put(url, blob, bytes.clone(), budget.left()).await {
-            Ok(status) => return Ok(status),
+        let refusal = match once(budget.left()).await {
+            Ok(answer) => return Ok(answer),
             Err(refusal) => refusal,
         };
         let wait = attempts
@@ -123,19 +121,5 @@ async fn put(
             Some(wait) => tokio::time::sleep(wait).await,
             None => return Err(refusal),
         }
-    }
-}
-
-fn error(refusal: Refusal) -> Error {
-    let kind = match refusal.status {
-        Some(500..) => Kind::Server,
-        Some(_) => Kind::Refused,
-        None if refusal.is_for_now => Kind::Unreachable,
-        None => Kind::Unexpected,
-    };
-    let error = Error::new(kind, format!("cannot {VERB}: {}", refusal.why));
-    match refusal.status {
-        Some(status) => error.with_status(status),
-        None => error,
     }
 }

@@ -5,7 +5,7 @@
     reason = "clippy.toml only knows it of `#[test]` functions, not of their helpers"
 )]
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 
 use base64::Engine as _;
@@ -32,16 +32,32 @@ impl MediaServer {
     pub(crate) fn with_storage(storage: impl Fn(&Request) -> Answer + Send + Sync + 'static) -> Self {
         let storage = Arc::new(Receiver::new(storage));
         let (address, stored) = (storage.url(), Mutex::new(HashSet::new()));
+        let wanted = Mutex::new(HashMap::new());
         let server = Receiver::new(move |request| {
             let path = request.path.strip_prefix("/api/public/media");
             match (request.method.as_str(), path) {
                 ("POST", Some("")) => {
                     let hash = body(request)["sha256Hash"].as_str().unwrap().to_owned();
                     let id = id(&hash);
+                    wanted.lock().unwrap().insert(id.clone(), body(request));
                     let url = format!("{address}/media/{id}?X-Amz-Signature={SIGNATURE}");
                     let is_stored = stored.lock().unwrap().contains(&id);
                     let url = if is_stored { Value::Null } else { json!(url) };
                     Answer::json(201, &json!({"uploadUrl": url, "mediaId": id}).to_string())
+                }
+                // In the shape of the recorded one.
+                ("GET", Some(path)) => {
+                    let wanted = wanted.lock().unwrap();
+                    let wanted = &wanted[&path[1..]];
+                    let media = json!({
+                        "mediaId": path[1..],
+                        "contentType": wanted["contentType"],
+                        "contentLength": wanted["contentLength"],
+                        "uploadedAt": "2026-11-24T04:40:44.213Z",
+                        "url": format!("{address}/media{path}?X-Amz-Signature={SIGNATURE}"),
+                        "urlExpiry": "2026-11-24T05:40:44.225Z",
+                    });
+                    Answer::json(200, &media.to_string())
                 }
                 ("PATCH", Some(path)) => {
                     if body(request)["uploadHttpStatus"] == 200 {
