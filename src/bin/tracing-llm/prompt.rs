@@ -1,7 +1,6 @@
 //! `tracing-llm prompt`: versions of prompts, fetched, kept as files, released, compared.
 
 mod compare;
-mod figures;
 mod files;
 
 use serde_json::{Value, json};

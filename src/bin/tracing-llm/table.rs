@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use serde_json::{Map, Value};
-use tracing_llm::langfuse::Money;
+use tracing_llm::langfuse::{MeanScore, Money};
 
 use crate::page::{Outcome, Page, Paint, plain};
 
@@ -121,10 +121,10 @@ impl Cell {
     }
 
     /// A mean, and how many values it is of.
-    pub(crate) fn mean(mean: Option<(f64, u64)>) -> Self {
+    pub(crate) fn mean(score: Option<&MeanScore>) -> Self {
         Self {
-            shown: mean.map_or("-".to_owned(), |(mean, count)| format!("{mean:.3} of {count}")),
-            value: mean.map_or(Value::Null, |(mean, _)| mean.into()),
+            shown: score.map_or("-".to_owned(), |it| format!("{:.3} of {}", it.mean, it.count)),
+            value: score.map_or(Value::Null, |it| it.mean.into()),
             is_number: true,
         }
     }

@@ -233,9 +233,11 @@ impl Langfuse {
             .filter(Filter::column("promptName").equals(name))
             .fields([Fields::Prompt])
             .page_size(MOST_ROWS)
-            .limit(PromptComparison::MOST_CALLS);
-        let calls = calls.rows().all().await?;
-        let is_cut = calls.len() >= PromptComparison::MOST_CALLS;
+            // One more says that there are more.
+            .limit(PromptComparison::MOST_CALLS + 1);
+        let mut calls = calls.rows().all().await?;
+        let is_cut = calls.len() > PromptComparison::MOST_CALLS;
+        calls.truncate(PromptComparison::MOST_CALLS);
         let generations: HashSet<_> = calls.iter().map(|call| call.id.as_str()).collect();
         let mut traces: HashMap<&str, Vec<u32>> = HashMap::new();
         for call in &calls {

@@ -216,27 +216,38 @@ template: \"Use the context to answer.\\n\\nContext:\\n{{context}}\\n\\nQuestion
     assert!(ran.err.starts_with("tracing-llm: cannot read "), "{}", ran.err);
 }
 
-/// The recorded prompts; and sums, which nobody recorded by prompt.
+/// The recorded prompts; and sums, which nobody recorded by prompt. A recorded trace has the calls: a generation of each version.
 fn comparing(sums: &'static str) -> Receiver {
     Receiver::new(move |request| {
         let path = &request.path;
+        let rows = |rows: Value| Answer::json(200, &json!({"data": rows, "meta": {}}).to_string());
+        if sums == "none" && !path.contains("/prompts/") {
+            return rows(json!([]));
+        }
+        if path.starts_with("/api/public/v2/observations") {
+            return linked("by trace, all field groups");
+        }
+        if path.starts_with("/api/public/v3/scores") {
+            assert!(path.contains("ee55ac3466f446569b08dfa83f492f0a"), "{path}");
+            return replay::answered("scores", "read by trace");
+        }
         if path.starts_with("/api/public/v2/metrics") {
-            let rows = match path {
-                _ if sums == "none" => json!([]),
+            return rows(match path {
                 _ if path.contains("scores-numeric") => json!([
                     {"name": "relevance", "observationPromptVersion": 1, "count_count": "40", "avg_value": 0.8125},
                     {"name": "relevance", "observationPromptVersion": 2, "count_count": "4", "avg_value": 0.9},
                     {"name": "relevance", "observationPromptVersion": 7, "count_count": "9", "avg_value": 0.1},
                 ]),
                 _ if path.contains("scores-boolean") => json!([
-                    {"name": "helpful", "observationPromptVersion": "2", "count_count": 3, "avg_value": 1},
+                    {"name": "brief", "observationPromptVersion": "2", "count_count": 3, "avg_value": 1},
                 ]),
                 _ => json!([
-                    {"promptVersion": 1, "count_count": "120", "sum_totalCost": 0.0123, "avg_latency": 1200, "p95_latency": 2000.5},
-                    {"promptVersion": 2, "count_count": "98", "sum_totalCost": null, "avg_latency": 1100, "p95_latency": 1900},
+                    {"promptVersion": 1, "count_count": "120", "sum_totalCost": 0.0123, "avg_latency": 1200, "p95_latency": 2000.5,
+                        "sum_inputTokens": "48000", "sum_outputTokens": 12000},
+                    {"promptVersion": 2, "count_count": "98", "sum_totalCost": null, "avg_latency": 1100, "p95_latency": 1900,
+                        "sum_inputTokens": 39000, "sum_outputTokens": 9000},
                 ]),
-            };
-            return Answer::json(200, &json!({"data": rows}).to_string());
+            });
         }
         let name = match path.split_once('?') {
             Some((_, "version=2" | "label=staging")) => "get, version 2",
@@ -246,6 +257,20 @@ fn comparing(sums: &'static str) -> Receiver {
         };
         replay::answered("prompts", name)
     })
+}
+
+/// Recorded observations, the generations of which are linked to versions 1 and 2.
+fn linked(name: &str) -> Answer {
+    let recorded = replay::recorded("observations");
+    let recorded = recorded.iter().find(|it| it["name"] == name).unwrap();
+    let mut answer = recorded["response"]["json"].clone();
+    let rows = answer["data"].as_array_mut().unwrap();
+    rows.retain(|row| row["type"] == "GENERATION");
+    for (row, version) in rows.iter_mut().zip(1..) {
+        row["promptName"] = RAG.into();
+        row["promptVersion"] = json!(version);
+    }
+    Answer::json(200, &answer.to_string())
 }
 
 #[test]
@@ -273,18 +298,30 @@ fn two_versions_are_compared() {
 +{}
 
 Generations with it, 30 days
-                             version 1   version 2
-generations                        120          98
-cost                         $0.012300           -
-latency, mean                   1.20 s      1.10 s
-latency, 95 of 100 below        2.00 s      1.90 s
-helpful, mean of scores              -  1.000 of 3
-relevance, mean of scores  0.812 of 40  0.900 of 4
+                                       version 1   version 2
+generations                                  120          98
+cost                                   $0.012300           -
+cost of one                            $0.000103           -
+latency, mean                             1.20 s      1.10 s
+latency, 95 of 100 below                  2.00 s      1.90 s
+tokens in                                  48000       39000
+tokens out                                 12000        9000
+brief, mean of scores                          -  1.000 of 3
+relevance, mean of scores            0.812 of 40  0.900 of 4
+helpful, mean of its traces' scores   1.000 of 1  1.000 of 1
 ";
     assert_eq!(printed, expected);
     let asked = server.requests();
-    let asked = asked.iter().filter(|request| request.path.contains("metrics"));
-    assert!(asked.clone().count() == 3 && asked.clone().all(|it| it.path.contains(RAG)));
+    let of = |what: &str| {
+        asked
+            .iter()
+            .filter(|it| it.path.contains(what))
+            .collect::<Vec<_>>()
+    };
+    let sums = of("metrics");
+    assert!(sums.len() == 3 && sums.iter().all(|it| it.path.contains(RAG)));
+    // The scores of the traces are looked at, and are those of both versions.
+    assert_eq!((of("v2/observations").len(), of("v3/scores").len()), (1, 1));
 }
 
 #[test]
@@ -318,8 +355,11 @@ Generations with it, 30 days
                           version 1  version 2
 generations                       0          0
 cost                              -          -
+cost of one                       -          -
 latency, mean                     -          -
 latency, 95 of 100 below          -          -
+tokens in                         0          0
+tokens out                        0          0
 ";
     assert_eq!(printed, expected);
 }

@@ -2,6 +2,7 @@
 //! the shape of those that are.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use percent_encoding::percent_decode_str;
@@ -198,16 +199,16 @@ fn a_label_that_nobody_has_is_an_error() {
     assert!(error.is_not_found(), "{error}");
 }
 
-#[test]
-fn many_calls_are_many_traces_and_so_many_requests_at_most() {
-    let times = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+/// A project with so many calls, each in a trace of its own; and how often it is asked for scores.
+fn project_of(calls: u32) -> (Receiver, Arc<AtomicUsize>) {
+    let times = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&times);
     let server = Receiver::new(move |request| {
         if request.path.starts_with("/api/public/v2/metrics") {
             return rows(json!([]));
         }
         if request.path.starts_with("/api/public/v3/scores") {
-            counted.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            counted.fetch_add(1, Ordering::Relaxed);
             assert!(request.path.len() < 2500, "{}", request.path.len());
             return rows(json!([]));
         }
@@ -215,11 +216,24 @@ fn many_calls_are_many_traces_and_so_many_requests_at_most() {
             json!({"id": format!("{number:016x}"), "traceId": format!("{number:032x}"), "type": "GENERATION",
                 "startTime": "2026-11-24T04:40:39.355Z", "promptVersion": 1})
         };
-        let all: Vec<_> = (0..1000).map(call).collect();
-        rows(all.into())
+        let (page, meta) = match request.path.contains("cursor=more") {
+            true => (1000..calls, json!({})),
+            false if calls > 1000 => (0..1000, json!({"cursor": "more"})),
+            false => (0..calls, json!({})),
+        };
+        let page: Vec<_> = page.map(call).collect();
+        Answer::json(200, &json!({"data": page, "meta": meta}).to_string())
     });
-    let compared: PromptComparison = alone(client(&server).compare_prompts(NAME, [1], &window())).unwrap();
-    assert!(compared.is_cut);
-    assert_eq!(times.load(std::sync::atomic::Ordering::Relaxed), 20);
-    assert_eq!((compared.versions[0].calls, compared.versions[0].cost), (0, None));
+    (server, times)
+}
+
+#[test]
+fn many_calls_are_many_traces_and_so_many_requests_at_most() {
+    for (calls, is_cut) in [(1000, false), (1001, true), (1700, true)] {
+        let (server, times) = project_of(calls);
+        let compared: PromptComparison =
+            alone(client(&server).compare_prompts(NAME, [1], &window())).unwrap();
+        assert_eq!((compared.is_cut, times.load(Ordering::Relaxed)), (is_cut, 20));
+        assert_eq!((compared.versions[0].calls, compared.versions[0].cost), (0, None));
+    }
 }

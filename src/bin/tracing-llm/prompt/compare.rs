@@ -1,14 +1,15 @@
 //! What two versions of a prompt differ in, and how they did.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde_json::Value;
 use similar::TextDiff;
 use tracing_llm::Langfuse;
-use tracing_llm::langfuse::Window;
+use tracing_llm::langfuse::{MeanScore, PromptComparison, PromptFigures, Window};
 
 use crate::args::Which;
 use crate::page::{Outcome, Page, Paint, plain};
 use crate::prompt::Version;
-use crate::prompt::figures::{self, Figures};
 use crate::table::{Cell, Table};
 
 pub(super) fn run(
@@ -39,9 +40,14 @@ pub(super) fn run(
     page.line("")?;
     page.flush()?;
     let numbers = versions.each_ref().map(|version| version.version);
-    let figures = figures::of(langfuse, name, numbers, &Window::last_days(days))?;
+    let compared = langfuse.compare_prompts_blocking(name, numbers, &Window::last_days(days))?;
     page.line(page.paint(Paint::BOLD, &format!("Generations with it, {days} days")))?;
-    table(numbers, &figures).print(page)
+    table(&compared).print(page)?;
+    if compared.is_cut && compared.versions.iter().any(|it| !it.trace_scores.is_empty()) {
+        let most = PromptComparison::MOST_CALLS;
+        page.line(format_args!("Scores of traces are those of the newest {most}"))?;
+    }
+    Ok(())
 }
 
 fn head(version: &Version) -> String {
@@ -95,25 +101,32 @@ fn diff([a, b]: [String; 2], [old, new]: &[String; 2], page: &mut Page<'_>) -> O
     Ok(())
 }
 
-fn table(versions: [u32; 2], figures: &[Figures; 2]) -> Table {
-    let heads = versions.map(|version| format!("version {version}"));
+/// A column a version, below the columns of their difference: scores may be many.
+fn table(compared: &PromptComparison) -> Table {
+    let versions = &compared.versions;
+    let heads = versions.iter().map(|it| format!("version {}", it.version));
     let mut table = Table::new([String::new()].into_iter().chain(heads));
-    let mut row = |name: &str, cell: &dyn Fn(&Figures) -> Cell| {
-        let cells = figures.iter().map(cell);
+    let mut row = |name: &str, cell: &dyn Fn(&PromptFigures) -> Cell| {
+        let cells = versions.iter().map(cell);
         table.push([Cell::text(Some(name), usize::MAX)].into_iter().chain(cells));
     };
-    row("generations", &|it| Cell::count(Some(it.generations)));
+    row("generations", &|it| Cell::count(Some(it.calls)));
     row("cost", &|it| Cell::money(it.cost));
-    row("latency, mean", &|it| Cell::seconds(it.mean));
-    row("latency, 95 of 100 below", &|it| Cell::seconds(it.p95));
-    let names = figures.iter().flat_map(|it| it.scores.keys());
-    let mut names: Vec<_> = names.collect();
-    names.sort();
-    names.dedup();
-    for name in names {
-        row(&format!("{name}, mean of scores"), &|it| {
-            Cell::mean(it.scores.get(name).copied())
-        });
+    row("cost of one", &|it| Cell::money(it.cost_of_a_call()));
+    row("latency, mean", &|it| Cell::seconds(it.mean_latency));
+    row("latency, 95 of 100 below", &|it| Cell::seconds(it.p95_latency));
+    row("tokens in", &|it| Cell::count(Some(it.input_tokens)));
+    row("tokens out", &|it| Cell::count(Some(it.output_tokens)));
+    type Scores = fn(&PromptFigures) -> &BTreeMap<String, MeanScore>;
+    let kinds: [(&str, Scores); 2] = [
+        ("mean of scores", |it| &it.scores),
+        ("mean of its traces' scores", |it| &it.trace_scores),
+    ];
+    for (what, scores) in kinds {
+        let names: BTreeSet<_> = versions.iter().flat_map(|it| scores(it).keys()).collect();
+        for name in names {
+            row(&format!("{name}, {what}"), &|it| Cell::mean(scores(it).get(name)));
+        }
     }
     table
 }
