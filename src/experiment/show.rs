@@ -26,6 +26,9 @@ impl<O> fmt::Display for Report<O> {
             writeln!(f, "{} {}", word(score.name(), NAME_WIDTH), shown(score.value()))?;
         }
         self.failures_shown(f)?;
+        if !self.delivery.is_complete() {
+            writeln!(f, "not all was sent since the program began: {}", self.delivery)?;
+        }
         match &self.url {
             Some(url) => writeln!(f, "{url}"),
             None => Ok(()),
@@ -39,14 +42,13 @@ impl<O> Report<O> {
         if let Some(dataset) = &self.dataset {
             write!(f, " · {}", word(dataset, NAME_WIDTH))?;
         }
-        write!(f, " · {} items", self.rows.len())?;
-        for (count, what) in [
-            (self.failed(), "failed"),
-            (self.failed_evaluations(), "evaluations failed"),
-        ] {
-            if count > 0 {
-                write!(f, " · {count} {what}")?;
-            }
+        write!(f, " · {}", counted(self.rows.len(), "item"))?;
+        if self.failed() > 0 {
+            write!(f, " · {} failed", self.failed())?;
+        }
+        if self.failed_evaluations() > 0 {
+            let evaluations = counted(self.failed_evaluations(), "evaluation");
+            write!(f, " · {evaluations} failed")?;
         }
         writeln!(f, " · {}", duration(self.took))
     }
@@ -105,6 +107,10 @@ impl<O> Report<O> {
             more => writeln!(f, "failed: … {more} more"),
         }
     }
+}
+
+fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
 fn shown(value: &ScoreValue) -> String {
@@ -183,7 +189,7 @@ mod tests {
         assert_eq!(
             report.to_string(),
             "\
-rag v3 · capital-questions · 3 items · 1 failed · 1 evaluations failed · 1.24 s
+rag v3 · capital-questions · 3 items · 1 failed · 1 evaluation failed · 1.24 s
 item      latency  exact_match  relevance
 sum         12 ms         true       0.82
 product     10 ms        false        0.4

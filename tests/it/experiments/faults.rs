@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::poll_fn;
+use std::time::Duration;
 
 use tracing::{Dispatch, info_span};
 use tracing_llm::experiment::{Case, Failure, Item};
@@ -9,6 +10,7 @@ use tracing_llm::{Score, ScoreValue};
 
 use super::{offline, program, project_with_a_dataset};
 use crate::support::alone::alone;
+use crate::support::receiver::{Answer, Receiver};
 use crate::support::{rows, scores};
 
 /// An error with causes that only its long form names, as anyhow's.
@@ -190,5 +192,60 @@ fn an_evaluator_that_fails_is_counted_and_the_others_go_on() {
     assert_eq!(
         of("several").output.as_deref(),
         Some(r#"{"length":1.0,"tone":"kind"}"#)
+    );
+}
+
+/// An answer whose serialisation is a user's code.
+struct Rude;
+
+impl serde::Serialize for Rude {
+    fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+        panic!("in serialize")
+    }
+}
+
+#[test]
+fn an_output_that_cannot_be_written_is_left_out() {
+    let server = project_with_a_dataset();
+    let (_, llm) = program(&server);
+    let trial = llm.experiment("x").items([("a", "a"), ("b", "b")]);
+    let trial = trial.task(|_| async { Ok::<_, Deep>(Rude) });
+    let report = alone(trial.evaluator("exact_match", Case::is_expected).run()).unwrap();
+    assert_eq!((report.rows().len(), report.failed()), (2, 0));
+    // Who compares what is no JSON fails.
+    assert_eq!(report.failed_evaluations(), 2);
+    assert!(llm.flush_blocking(Duration::from_secs(20)).is_complete());
+}
+
+#[test]
+fn items_with_one_id_are_runs_of_their_own_and_none_are_none() {
+    let llm = offline();
+    let shout = |item: Item| async move { Ok::<_, Deep>(item.input_text().to_uppercase()) };
+    let twice = llm.experiment("x").items([("a", "A"), ("a", "B")]).task(shout);
+    let report = alone(twice.evaluator("exact_match", Case::is_expected).run()).unwrap();
+    let ids: Vec<_> = report.rows().iter().map(|row| row.item().id()).collect();
+    assert_eq!(ids[0], ids[1]);
+    assert_ne!(report.rows()[0].trace_id(), report.rows()[1].trace_id());
+    assert_eq!(report.check_min("exact_match", 0.5), Ok(0.5));
+
+    let none = llm.experiment("x").items([("", ""); 0]).task(shout);
+    let report = alone(none.evaluator("exact_match", Case::is_expected).run()).unwrap();
+    assert_eq!(report.rows().len(), 0);
+    let unmet = report.check_min("exact_match", 0.0).unwrap_err();
+    assert!(unmet.to_string().contains("there is none"), "{unmet}");
+}
+
+#[test]
+fn what_did_not_arrive_is_said_below_the_table() {
+    let server = Receiver::new(|_| Answer::json(400, "{}"));
+    let (_, llm) = program(&server);
+    let trial = llm.experiment("x").items([("a", "a")]).task(task);
+    let report = alone(trial.run()).unwrap();
+    assert_eq!(report.failed(), 0);
+    assert!(
+        report
+            .to_string()
+            .ends_with("\nnot all was sent since the program began: langfuse 0 sent, 1 failed · 1 lost\n"),
+        "{report}"
     );
 }
