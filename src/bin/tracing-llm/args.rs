@@ -53,13 +53,14 @@ pub(crate) enum Prompt {
         name: String,
         #[command(flatten)]
         which: Which,
-        /// All that the server has of it, as JSON
+        /// It with its version, labels, tags and config, as JSON
         #[arg(long)]
         json: bool,
     },
     /// Writes prompts to files: `support/greeting` to `DIR/support/greeting.yaml`
     ///
-    /// What a file has that the server does not keep stays in it, but for comments.
+    /// What a file has that the server does not keep stays in it, but for comments. A prompt that is composed of others comes
+    /// composed.
     Pull {
         /// Their names, with the folders they stand in
         #[arg(required = true, value_name = "NAME")]

@@ -254,14 +254,7 @@ impl Langfuse {
 
     /// Asks the server, and keeps what it says in memory: also that there is no such prompt any more.
     pub(super) async fn fetch(&self, key: &Key, budget: Budget) -> Result<Arc<Version>, Error> {
-        let verb = format!("fetch the prompt {:?}", key.name);
-        let request = Request::get(verb, &["v2", "prompts", &key.name]).within(budget);
-        let request = match &key.selector.0 {
-            Kind::Production => request,
-            Kind::Label(label) => request.query("label", Some(label)),
-            Kind::Version(version) => request.query("version", Some(version)),
-        };
-        let answer = self.call(request).await;
+        let answer = self.call(which(key, budget)).await;
         match answer.and_then(|answer| answer.read(Version::read)) {
             Ok(version) => {
                 let version = Arc::new(version);
@@ -275,6 +268,17 @@ impl Langfuse {
                 Err(error)
             }
         }
+    }
+}
+
+/// The question for a version.
+pub(super) fn which(key: &Key, budget: Budget) -> Request {
+    let verb = format!("fetch the prompt {:?}", key.name);
+    let request = Request::get(verb, &["v2", "prompts", &key.name]).within(budget);
+    match &key.selector.0 {
+        Kind::Production => request,
+        Kind::Label(label) => request.query("label", Some(label)),
+        Kind::Version(version) => request.query("version", Some(version)),
     }
 }
 

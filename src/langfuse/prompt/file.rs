@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::langfuse::client::{Budget, Langfuse};
 use crate::langfuse::prompt::cache::Key;
 use crate::langfuse::prompt::chat::Chat;
-use crate::langfuse::prompt::fetch::Fallback;
+use crate::langfuse::prompt::fetch::{self, Fallback};
 use crate::langfuse::prompt::selector::{Kind, Selector};
 use crate::langfuse::prompt::template::{Template, Text, invalid};
 use crate::langfuse::prompt::version::{Body, Version};
@@ -171,6 +171,11 @@ impl PromptFile {
         }
     }
 
+    /// Whether it names other prompts, which the server puts in their places.
+    fn is_composed(&self) -> bool {
+        self.body.to_json().to_string().contains("@@@langfusePrompt:")
+    }
+
     /// Whether a push of the other would make the same version.
     fn is_pushed_as(&self, other: &Self) -> bool {
         let config = |file: &'_ Self| file.config.clone().filter(says_something);
@@ -207,6 +212,9 @@ impl Langfuse {
     /// Fetches a version of a prompt, a text or messages, as a file: by a label (`"production"`) or a number. Memory is not
     /// asked.
     ///
+    /// One that the server composes of others comes composed, as a fallback must be. A push of that makes a version that is composed of
+    /// none: the file of such a prompt is better written by hand, with its `@@@langfusePrompt:…@@@`.
+    ///
     /// # Errors
     ///
     /// Those of [`prompt`](Self::prompt), but for its kind.
@@ -225,6 +233,14 @@ impl Langfuse {
             Kind::Version(_) => None,
         };
         Ok(PromptFile::of(&version, label))
+    }
+
+    /// A version with the names of the prompts that it is composed of; no program is to be given that, so it is not kept in memory.
+    async fn as_written(&self, name: &str, selector: Selector, budget: Budget) -> Result<PromptFile, Error> {
+        let name = name.to_owned();
+        let request = fetch::which(&Key { name, selector }, budget).query("resolve", Some("false"));
+        let version = self.call(request).await?.read(Version::read)?;
+        Ok(PromptFile::of(&version, None))
     }
 
     /// [`pull_prompt`](Self::pull_prompt) for code that is not async.
@@ -246,7 +262,10 @@ impl Langfuse {
     pub async fn push_prompt(&self, file: &PromptFile) -> Result<Option<u32>, Error> {
         let budget = Budget::new(self.timeout());
         let which = file.label().unwrap_or("latest").into();
-        let there = self.pull(&file.name, which, budget).await;
+        let there = match file.is_composed() {
+            true => self.as_written(&file.name, which, budget).await,
+            false => self.pull(&file.name, which, budget).await,
+        };
         match there {
             Ok(there) if there.is_pushed_as(file) => return Ok(None),
             Err(error) if !error.is_not_found() => return Err(error),

@@ -203,6 +203,14 @@ template: \"Use the context to answer.\\n\\nContext:\\n{{context}}\\n\\nQuestion
 ";
     fs::write(&file, second).unwrap();
     assert_eq!(push(), format!("{RAG}  unchanged\n"));
+    // One that the server composes of others, as it is written.
+    let composed = "\
+name: parent-rag_synthesis-1117
+label: production
+template: \"@@@langfusePrompt:name=tone-rag_synthesis-1117|label=production@@@ Answer {{q}}.\"
+";
+    fs::write(&file, composed).unwrap();
+    assert_eq!(push(), "parent-rag_synthesis-1117  unchanged\n");
     fs::write(&file, "name: [").unwrap();
     let ran = with(server.receiver(), &["prompt", "push", text(&file)]);
     assert_eq!(ran.code, Some(1));
