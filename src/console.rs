@@ -30,8 +30,8 @@ use crate::export::{Batch, ExportError, ExportFuture, Exported, Exporter};
 ///       out  Invoices are kept for seven years.
 /// ```
 ///
-/// A trace is printed when its topmost observation has ended. Until then its observations wait, in at most 32 MiB;
-/// past that, or when nothing came for five minutes, or at the end of the pipeline, what is there is printed and
+/// A trace is printed when its topmost observation has ended. Until then its observations wait, in at most
+/// [32 MiB](Self::DEFAULT_WAITING_BYTES); past that, or when nothing came for five minutes, or at the end of the pipeline, what is there is printed and
 /// called unfinished.
 ///
 /// Input and output show their first line. Control characters are shown escaped, so that no prompt and no answer
@@ -46,6 +46,9 @@ pub struct ConsoleExporter {
 type Output = Arc<Mutex<Box<dyn Write + Send>>>;
 
 impl ConsoleExporter {
+    /// How much may wait: 32 MiB, some 32 observations of the longest contents that are kept, or thousands of the usual.
+    pub const DEFAULT_WAITING_BYTES: usize = 32 * 1024 * 1024;
+
     /// Prints to stderr, in colour when that is a terminal and `NO_COLOR` is not set.
     #[must_use]
     pub fn stderr() -> Self {
@@ -61,7 +64,7 @@ impl ConsoleExporter {
         Self {
             out: Arc::new(Mutex::new(Box::new(out))),
             style: Style::PLAIN,
-            waiting: Waiting::default(),
+            waiting: Waiting::new(Self::DEFAULT_WAITING_BYTES),
         }
     }
 
@@ -69,6 +72,14 @@ impl ConsoleExporter {
     #[must_use]
     pub fn color(mut self, color: bool) -> Self {
         self.style.color = color;
+        self
+    }
+
+    /// At most so much of traces that have not ended waits, for those whose contents are long;
+    /// [`DEFAULT_WAITING_BYTES`](Self::DEFAULT_WAITING_BYTES) when it is not said.
+    #[must_use]
+    pub fn waiting_bytes(mut self, bytes: usize) -> Self {
+        self.waiting = Waiting::new(bytes);
         self
     }
 

@@ -8,18 +8,17 @@ use crate::export::Batch;
 use crate::id::TraceId;
 use crate::model::{Forest, Lane, Node, Observation, Shared};
 
-/// How much may wait. An observation weighs what its values do, up to 1 MiB each, so a count would bound nothing.
-const BYTES: usize = 32 * 1024 * 1024;
-
 /// When a trace for which nothing came is given up: its top may never end, or be in another process. By the time of
 /// the observations, so that no clock is needed.
 const PATIENCE: UnixNanos = 5 * 60 * 1_000_000_000;
 
 /// What waits, by trace.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Waiting {
     traces: HashMap<TraceId, Trace>,
     bytes: usize,
+    /// How much may wait. An observation weighs what its values do, up to 1 MiB each, so a count would bound nothing.
+    most: usize,
     lane: Lane,
 }
 
@@ -31,6 +30,15 @@ struct Trace {
 }
 
 impl Waiting {
+    pub(super) fn new(most: usize) -> Self {
+        Self {
+            traces: HashMap::new(),
+            bytes: 0,
+            most,
+            lane: Lane::default(),
+        }
+    }
+
     /// Takes a batch and draws what can be shown now.
     pub(super) fn add(&mut self, batch: &Batch, style: &Style) -> String {
         self.lane = batch.lane();
@@ -49,7 +57,7 @@ impl Waiting {
         let finished = tops.into_iter().map(|id| self.finished(id, style));
         let mut text: String = finished.collect();
         // All of them: which one is to blame is not known, and a search at each overflow would cost more.
-        let overflow = self.bytes > BYTES;
+        let overflow = self.bytes > self.most;
         text += &self.unfinished(style, |trace| {
             overflow || trace.latest.saturating_add(PATIENCE) < now
         });
@@ -154,7 +162,7 @@ mod tests {
 
     #[test]
     fn each_top_of_a_trace_is_drawn_with_what_is_below_it_only() {
-        let mut waiting = Waiting::default();
+        let mut waiting = Waiting::new(32 * 1024 * 1024);
         let first = add(
             &mut waiting,
             [made("a1").below("a"), made("b1").below("b"), made("a")],
@@ -169,7 +177,7 @@ mod tests {
 
     #[test]
     fn traces_in_one_batch_are_drawn_in_the_order_of_their_tops() {
-        let mut waiting = Waiting::default();
+        let mut waiting = Waiting::new(32 * 1024 * 1024);
         let both = [
             made("x1").of("x").below("x"),
             made("y").of("y"),
@@ -185,7 +193,7 @@ mod tests {
     fn a_trace_for_which_nothing_comes_is_given_up_after_five_minutes() {
         let minutes = |number: u64| Duration::from_secs(60 * number);
         let at = |name, end| made(name).of(name).at(minutes(0), minutes(end));
-        let mut waiting = Waiting::default();
+        let mut waiting = Waiting::new(32 * 1024 * 1024);
         assert_eq!(add(&mut waiting, [at("left", 1).below("gone")]), [""; 0]);
         assert_eq!(add(&mut waiting, [at("other", 6)]), ["trace other", "SPAN other"]);
         let given_up = add(&mut waiting, [at("another", 7)]);
@@ -204,7 +212,7 @@ mod tests {
     #[test]
     fn what_waits_is_bounded() {
         let text = "x".repeat(1024 * 1024);
-        let mut waiting = Waiting::default();
+        let mut waiting = Waiting::new(32 * 1024 * 1024);
         for _ in 0..31 {
             let child = made("child").below("endless").input(ValueRef::Text(&text));
             assert_eq!(add(&mut waiting, [child]), [""; 0]);
@@ -220,7 +228,7 @@ mod tests {
 
     #[test]
     fn the_rest_is_drawn_at_the_end_and_once() {
-        let mut waiting = Waiting::default();
+        let mut waiting = Waiting::new(32 * 1024 * 1024);
         add(
             &mut waiting,
             [

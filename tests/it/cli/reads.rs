@@ -217,6 +217,30 @@ GENERATION answer  gpt-4o-mini  2000 → 500 tokens  1.80 s (first token 200 ms)
     assert_eq!(printed, expected);
 }
 
+/// More than a terminal lets wait of a program's traces.
+#[test]
+fn a_trace_with_long_contents_is_one_tree() {
+    let server = Receiver::new(|_| {
+        let mut answer = replay::recorded("observations")[0]["response"]["json"].clone();
+        let rows = answer["data"].as_array_mut().unwrap();
+        rows.retain(|row| row["name"] == "answer" || row["name"] == "support request");
+        let mut call = rows.iter().find(|row| row["name"] == "answer").unwrap().clone();
+        call["output"] = json!("long ".repeat(250_000));
+        for number in 0..40_u32 {
+            call["id"] = json!(format!("{number:016x}"));
+            rows.push(call.clone());
+        }
+        Answer::json(200, &answer.to_string())
+    });
+    let printed = prints(&server, &["traces", TRACE]);
+    let heads: Vec<_> = printed
+        .lines()
+        .filter(|line| line.starts_with("trace "))
+        .collect();
+    assert!(heads.len() == 1 && !heads[0].contains("unfinished"), "{heads:#?}");
+    assert_eq!(printed.matches("─ GENERATION answer").count(), 41);
+}
+
 #[test]
 fn a_trace_that_is_not_there() {
     let nothing = Receiver::new(|_| replay::answered("observations", "nothing found"));

@@ -24,6 +24,8 @@ const PAGE: u16 = 100;
 /// One trace is held as a whole, and shown as a whole.
 const MOST_BYTES: usize = 512 * 1024 * 1024;
 
+const TOO_LARGE: &str = "the trace is too large to be drawn; `--json` has all of it";
+
 /// Drawing takes far less.
 const DRAWN_WITHIN: Duration = Duration::from_secs(60);
 
@@ -70,13 +72,17 @@ fn once_each(rows: Vec<ObservationRow>) -> Vec<ObservationRow> {
 fn draw(rows: &[ObservationRow], color: bool) -> Outcome<String> {
     let picture = Picture::default();
     let exporter = ConsoleExporter::new(picture.clone()).color(color);
+    let exporter = exporter.waiting_bytes(MOST_BYTES);
     let builder = tracing_llm::builder().exporter(exporter, Scope::Everything);
     // What it would say is advice for the program that sent them.
     let builder = builder.on_diagnostic(|_| ());
     let (_layer, llm) = builder.queue_bytes(MOST_BYTES).build()?;
     make(&llm, rows);
     // What has no top is drawn at the end.
-    llm.shutdown_blocking(DRAWN_WITHIN);
+    let drawn = llm.shutdown_blocking(DRAWN_WITHIN);
+    if !drawn.is_complete() {
+        return Err(Failure::Said(TOO_LARGE.to_owned()));
+    }
     Ok(picture.text())
 }
 
