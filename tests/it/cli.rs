@@ -88,6 +88,8 @@ fn what_cannot_be_asked_for_is_said_on_stderr() {
         ),
         (&["cost", "--json", "--csv"], 2, "cannot be used with"),
         (&["traces", "an-id", "--csv"], 2, "cannot be used with"),
+        (&["traces", "an-id", "--limit", "3"], 2, "cannot be used with"),
+        (&["traces", ""], 2, "a value is required"),
         (&["traces", "--since", "yesterday"], 2, "neither a time ago"),
         (
             &["cost"],

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Parser, Subcommand, ValueEnum};
 use tracing_llm::langfuse::Selector;
 use tracing_llm::{SpanId, TraceId};
@@ -190,7 +191,11 @@ pub(crate) struct Form {
 #[derive(clap::Args)]
 pub(crate) struct Traces {
     /// One trace, as a tree
-    #[arg(value_name = "ID", conflicts_with_all = ["user", "session", "name", "environment", "csv"])]
+    #[arg(
+        value_name = "ID",
+        value_parser = NonEmptyStringValueParser::new(),
+        conflicts_with_all = ["user", "session", "name", "environment", "since", "limit", "csv"]
+    )]
     pub(crate) id: Option<String>,
     /// Of this user
     #[arg(long, value_name = "ID")]
@@ -233,11 +238,11 @@ impl From<Which> for Selector {
     }
 }
 
-/// A time ago, a day in UTC, or a time.
+/// A time ago, a day in UTC, or a time. Before 1970, which has no text, nothing was observed.
 fn since(text: &str) -> Result<SystemTime, String> {
+    const FIRST: SystemTime = SystemTime::UNIX_EPOCH;
     if let Ok(ago) = humantime::parse_duration(text) {
-        let time = SystemTime::now().checked_sub(ago);
-        return time.ok_or_else(|| "that long ago there was no time".to_owned());
+        return Ok(SystemTime::now().checked_sub(ago).unwrap_or(FIRST).max(FIRST));
     }
     let day = || humantime::parse_rfc3339(&format!("{text}T00:00:00Z"));
     let time = humantime::parse_rfc3339(text).or_else(|_| day());
@@ -262,6 +267,9 @@ mod tests {
         assert_eq!(since("2026-11-24T00:00:00Z"), Ok(day));
         let week = SystemTime::now().duration_since(since("7d").unwrap()).unwrap();
         assert!((week.as_secs_f64() - 7.0 * 86_400.0).abs() < 60.0);
+        for long_ago in ["100y", "300000000000y"] {
+            assert_eq!(since(long_ago), Ok(SystemTime::UNIX_EPOCH));
+        }
         assert!(since("yesterday").is_err());
     }
 }

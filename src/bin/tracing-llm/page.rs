@@ -79,8 +79,18 @@ impl<'a> Page<'a> {
         Ok(())
     }
 
+    /// JSON, the same for a pipe and a terminal: what that would obey stands in texts only, where JSON has another way to write it.
     pub(crate) fn json(&mut self, json: &Value) -> Outcome {
-        self.line(format_args!("{json:#}"))
+        let mut text = format!("{json:#}");
+        let is_raw = |char| is_obeyed(char) && char > '\u{7e}';
+        if text.contains(is_raw) {
+            let escaped = text.chars().map(|char| match is_raw(char) {
+                true => format!("\\u{:04x}", u32::from(char)).into(),
+                false => Cow::from(String::from(char)),
+            });
+            text = escaped.collect();
+        }
+        self.line(text)
     }
 
     /// What stands there is shown now: more may take a while.
@@ -99,20 +109,24 @@ impl<'a> Page<'a> {
 
 /// A text of somebody else on one line, with nothing in it that a terminal would obey.
 pub(crate) fn plain(text: &str) -> Cow<'_, str> {
-    let reorders = |char| matches!(char, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    let obeyed = |char: char| char.is_control() || reorders(char);
-    if !text.contains(obeyed) {
+    if !text.contains(is_obeyed) {
         return text.into();
     }
     let mut shown = String::with_capacity(text.len());
     for char in text.chars() {
-        if obeyed(char) {
+        if is_obeyed(char) {
             shown.extend(char.escape_default());
         } else {
             shown.push(char);
         }
     }
     shown.into()
+}
+
+/// What moves the cursor, or the text around it.
+fn is_obeyed(char: char) -> bool {
+    let reorders = matches!(char, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    char.is_control() || reorders
 }
 
 /// With its causes, none of which holds a key.
@@ -134,11 +148,29 @@ impl From<io::Error> for Failure {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
     fn a_terminal_is_given_no_orders() {
         assert_eq!(plain("naïve 見"), "naïve 見");
         assert_eq!(plain("a\u{1b}[2Jb\nc\u{202e}d"), "a\\u{1b}[2Jb\\nc\\u{202e}d");
+        let (mut out, name) = (Vec::new(), "見\u{1b}[2J\u{9b}2J\u{7f}\u{202e}");
+        let mut page = Page {
+            out: &mut out,
+            is_terminal: true,
+            color: false,
+        };
+        page.content(&format!("{name}\tb\n")).unwrap();
+        page.json(&json!({ "name": name })).unwrap();
+        let shown = String::from_utf8(out).unwrap();
+        let (content, json) = shown.split_once('\n').unwrap();
+        assert_eq!(content, "見\\u{1b}[2J\\u{9b}2J\\u{7f}\\u{202e}\tb");
+        assert_eq!(
+            json,
+            "{\n  \"name\": \"見\\u001b[2J\\u009b2J\\u007f\\u202e\"\n}\n"
+        );
+        assert_eq!(serde_json::from_str::<Value>(json).unwrap()["name"], name);
     }
 }

@@ -23,7 +23,8 @@ pub(crate) fn run(command: Prompt, page: &mut Page<'_>) -> Outcome {
         } => {
             let labels = langfuse.label_prompt_blocking(&name, version, labels)?;
             page.line(format_args!(
-                "{name}  version {version}  {}",
+                "{}  version {version}  {}",
+                plain(&name),
                 plain(&labels.join(", "))
             ))
         }

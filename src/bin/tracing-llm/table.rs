@@ -81,7 +81,7 @@ impl Table {
         page.line(self.columns.join(","))?;
         for row in &self.rows {
             let fields: Vec<_> = row.iter().map(|cell| csv(&cell.value)).collect();
-            page.line(fields.join(","))?;
+            page.content(&fields.join(","))?;
         }
         Ok(())
     }

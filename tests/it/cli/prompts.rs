@@ -175,6 +175,21 @@ fn a_file_that_is_no_prompt_is_not_written_over() {
         format!("tracing-llm: {}: the prompt file has no name\n", file.display())
     );
     assert_eq!(fs::read_to_string(&file).unwrap(), "services: []\n");
+    let others = "name: another\ntemplate: Ours.\n";
+    fs::write(&file, others).unwrap();
+    let ran = with(
+        server.receiver(),
+        &["prompt", "pull", RAG, "--dir", text(&folder.0)],
+    );
+    assert_eq!((ran.code, ran.out.as_str()), (Some(1), ""));
+    assert_eq!(
+        ran.err,
+        format!(
+            "tracing-llm: {} is of another prompt, \"another\"\n",
+            file.display()
+        )
+    );
+    assert_eq!(fs::read_to_string(&file).unwrap(), others);
     let ran = with(
         server.receiver(),
         &["prompt", "pull", "../other", "--dir", text(&folder.0)],

@@ -268,6 +268,10 @@ fn no_traces() {
     let server = Receiver::new(|_| replay::answered("observations", "nothing found"));
     let list = |form: &[&str]| prints(&server, &[&["traces", "--since", "2026-11-24"], form].concat());
     assert_eq!(list(&[]), "none since 2026-11-24T00:00:00Z\n");
+    assert_eq!(
+        prints(&server, &["traces", "--since", "100y"]),
+        "none since 1970-01-01T00:00:00Z\n"
+    );
     assert_eq!(list(&["--json"]), "[]\n");
     assert_eq!(
         list(&["--csv"]),

@@ -8,7 +8,7 @@ use tracing_llm::Langfuse;
 use tracing_llm::langfuse::{PromptFile, Selector};
 
 use crate::args::Which;
-use crate::page::{Failure, Outcome, Page};
+use crate::page::{Failure, Outcome, Page, plain};
 
 pub(super) fn pull(
     langfuse: &Langfuse,
@@ -20,7 +20,7 @@ pub(super) fn pull(
     let selector = Selector::from(which);
     for name in names {
         let path = path(dir, name)?;
-        let older = older(&path)?;
+        let older = older(&path, name)?;
         let pulled = langfuse.pull_prompt_blocking(name, selector.clone())?;
         let file = match &older {
             Some(older) => pulled.keeping(older),
@@ -51,7 +51,7 @@ pub(super) fn push(langfuse: &Langfuse, files: &[PathBuf], page: &mut Page<'_>) 
             Some(version) => format!("version {version}"),
             None => "unchanged".to_owned(),
         };
-        page.line(format_args!("{}  {what}", file.name()))?;
+        page.line(format_args!("{}  {what}", plain(file.name())))?;
     }
     Ok(())
 }
@@ -67,10 +67,17 @@ fn path(dir: &Path, name: &str) -> Outcome<PathBuf> {
     Ok(dir.join(format!("{name}.yaml")))
 }
 
-/// What stands in the file. One that is no prompt is somebody else's, and is not written over.
-fn older(path: &Path) -> Outcome<Option<PromptFile>> {
+/// What stands in the file. One that is no prompt, or another, is somebody else's, and is not written over.
+fn older(path: &Path, name: &str) -> Outcome<Option<PromptFile>> {
     match fs::read_to_string(path) {
-        Ok(text) => parse(path, &text).map(Some),
+        Ok(text) => {
+            let older = parse(path, &text)?;
+            if older.name() == name {
+                return Ok(Some(older));
+            }
+            let (path, older) = (path.display(), older.name());
+            Err(Failure::Said(format!("{path} is of another prompt, {older:?}")))
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(failed("read", path, &error)),
     }
