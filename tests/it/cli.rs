@@ -5,7 +5,8 @@ mod prompts;
 mod reads;
 mod scores;
 
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::sync::{Mutex, mpsc};
 
 use crate::support::receiver::Receiver;
 
@@ -16,14 +17,19 @@ struct Ran {
     err: String,
 }
 
-/// Runs it with these arguments, and no variables but these. No secret is printed, whatever happens.
-fn run(arguments: &[&str], variables: &[(&str, &str)]) -> Ran {
-    let output = Command::new(env!("CARGO_BIN_EXE_tracing-llm"))
+/// It, with these arguments, and no variables but these.
+fn command(arguments: &[&str], variables: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tracing-llm"));
+    command
         .args(arguments)
         .env_clear()
-        .envs(variables.iter().copied())
-        .output()
-        .unwrap();
+        .envs(variables.iter().copied());
+    command
+}
+
+/// Runs it. No secret is printed, whatever happens.
+fn run(arguments: &[&str], variables: &[(&str, &str)]) -> Ran {
+    let output = command(arguments, variables).output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     let (out, err) = (text(output.stdout), text(output.stderr));
     for secret in [Receiver::SECRET_KEY, "planted"] {
@@ -44,14 +50,16 @@ fn prints(server: &Receiver, arguments: &[&str]) -> String {
 }
 
 fn with(server: &Receiver, arguments: &[&str]) -> Ran {
-    run(
-        arguments,
-        &[
-            ("LANGFUSE_PUBLIC_KEY", Receiver::PUBLIC_KEY),
-            ("LANGFUSE_SECRET_KEY", Receiver::SECRET_KEY),
-            ("LANGFUSE_BASE_URL", &server.url()),
-        ],
-    )
+    run(arguments, &project(&server.url()))
+}
+
+/// The variables of a program that speaks to a server here.
+fn project(url: &str) -> [(&'static str, &str); 3] {
+    [
+        ("LANGFUSE_PUBLIC_KEY", Receiver::PUBLIC_KEY),
+        ("LANGFUSE_SECRET_KEY", Receiver::SECRET_KEY),
+        ("LANGFUSE_BASE_URL", url),
+    ]
 }
 
 #[test]
@@ -119,4 +127,25 @@ fn a_server_that_says_no_is_a_failure_on_stderr() {
             server.address()
         )
     );
+}
+
+#[test]
+fn a_reader_that_has_enough_is_no_failure() {
+    let (reading, gone) = mpsc::channel::<()>();
+    let gone = Mutex::new(gone);
+    let server = Receiver::new(move |_| {
+        // Answers when nobody reads any more.
+        let _ = gone.lock().unwrap().recv();
+        crate::support::replay::answered("metrics", "daily cost and tokens by model")
+    });
+    let mut child = command(&["cost", "--by", "model"], &project(&server.url()))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    drop(reading);
+    let output = child.wait_with_output().unwrap();
+    let err = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), err.as_str()), (Some(0), ""));
 }

@@ -50,6 +50,16 @@ impl<'a> Page<'a> {
         }
     }
 
+    /// Without colour, whatever the tests run on.
+    #[cfg(test)]
+    pub(crate) fn of(out: &'a mut dyn Write, is_terminal: bool) -> Self {
+        Self {
+            out,
+            is_terminal,
+            color: false,
+        }
+    }
+
     pub(crate) fn color(&self) -> bool {
         self.color
     }
@@ -157,11 +167,7 @@ mod tests {
         assert_eq!(plain("naïve 見"), "naïve 見");
         assert_eq!(plain("a\u{1b}[2Jb\nc\u{202e}d"), "a\\u{1b}[2Jb\\nc\\u{202e}d");
         let (mut out, name) = (Vec::new(), "見\u{1b}[2J\u{9b}2J\u{7f}\u{202e}");
-        let mut page = Page {
-            out: &mut out,
-            is_terminal: true,
-            color: false,
-        };
+        let mut page = Page::of(&mut out, true);
         page.content(&format!("{name}\tb\n")).unwrap();
         page.json(&json!({ "name": name })).unwrap();
         let shown = String::from_utf8(out).unwrap();

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 
-use super::{Ran, run};
+use super::{Ran, project, run};
 use crate::support::receiver::{Answer, Receiver, Request};
 use crate::support::replay;
 use crate::support::rows::{self, Row};
@@ -117,13 +117,11 @@ impl Server {
 }
 
 fn doctor(url: &str, arguments: &[&str], variables: &[(&str, &str)]) -> Ran {
-    let usual = [
-        ("LANGFUSE_PUBLIC_KEY", Receiver::PUBLIC_KEY),
-        ("LANGFUSE_SECRET_KEY", Receiver::SECRET_KEY),
-        ("LANGFUSE_BASE_URL", url),
-    ];
     // What stands later replaces it.
-    let variables: Vec<_> = usual.into_iter().chain(variables.iter().copied()).collect();
+    let variables: Vec<_> = project(url)
+        .into_iter()
+        .chain(variables.iter().copied())
+        .collect();
     run(&[&["doctor"], arguments].concat(), &variables)
 }
 

@@ -85,11 +85,13 @@ fn template(body: &Value) -> String {
 
 fn diff([a, b]: [String; 2], [old, new]: &[String; 2], page: &mut Page<'_>) -> Outcome {
     if a == b {
-        return page.line(format_args!("{old} and {new} have the same template"));
+        let both = format!("{old} and {new} have the same template");
+        return page.line(plain(&both));
     }
     let diff = TextDiff::from_lines(&a, &b);
     let unified = diff.unified_diff().header(old, new).to_string();
-    for line in unified.lines() {
+    // Not `lines()`, to which CR LF is an end like LF: it may be what differs.
+    for line in unified.split_terminator('\n') {
         let line = plain(line);
         let painted = match line.as_bytes().first() {
             Some(b'-') => page.paint(Paint::RED, &line),
@@ -129,4 +131,19 @@ fn table(compared: &PromptComparison) -> Table {
         }
     }
     table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ends_of_lines_may_be_what_differs() {
+        let mut out = Vec::new();
+        let templates = ["a\r\nb\n", "a\nb\n"].map(str::to_owned);
+        let heads = ["version 1", "version 2"].map(str::to_owned);
+        diff(templates, &heads, &mut Page::of(&mut out, false)).unwrap();
+        let shown = String::from_utf8(out).unwrap();
+        assert!(shown.ends_with("@@ -1,2 +1,2 @@\n-a\\r\n+a\n b\n"), "{shown}");
+    }
 }
