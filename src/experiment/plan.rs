@@ -110,7 +110,7 @@ impl Plan {
         self
     }
 
-    /// At most so many items run at once; [`DEFAULT_CONCURRENCY`](Self::DEFAULT_CONCURRENCY) when it is not said.
+    /// At most so many items run at once, and at least one; [`DEFAULT_CONCURRENCY`](Self::DEFAULT_CONCURRENCY) when it is not said.
     pub fn concurrency(mut self, items: usize) -> Self {
         self.concurrency = items;
         self

@@ -12,7 +12,7 @@ use crate::pipeline::FlushReport;
 
 /// What came of an experiment: an item a [`Row`], in the order of the items, and what was said of the whole run.
 ///
-/// It shows itself as a table, for the terminal:
+/// It shows itself as a table, for the terminal; a last line says so when not all of it was sent:
 ///
 /// ```text
 /// rag v3 · capital-questions · 3 items · 1 failed · 1.24 s

@@ -1,11 +1,11 @@
 //! `tracing-llm cost`: what the project cost.
 
 use serde_json::{Map, Value};
-use tracing_llm::Langfuse;
 use tracing_llm::langfuse::{DailyCost, UserCost, Window};
+use tracing_llm::{Error, Langfuse};
 
 use crate::args::{By, Cost};
-use crate::page::{Outcome, Page, Paint};
+use crate::page::{Failure, Outcome, Page, Paint};
 use crate::table::{Cell, Table};
 
 /// How many days are looked back at, when nothing is said.
@@ -20,7 +20,7 @@ pub(crate) fn run(args: &Cost, page: &mut Page<'_>) -> Outcome {
     let mut tables = Vec::new();
     if args.by != Some(By::User) {
         let days = args.days.unwrap_or(DAYS_BY_MODEL);
-        let rows = langfuse.cost_by_day_blocking(&window(args, days))?;
+        let rows = langfuse.cost_by_day_blocking(&window(args, days)).map_err(old)?;
         tables.push((
             "by_model",
             format!("Cost by day and model, {days} days"),
@@ -29,7 +29,9 @@ pub(crate) fn run(args: &Cost, page: &mut Page<'_>) -> Outcome {
     }
     if args.by != Some(By::Model) {
         let days = args.days.unwrap_or(DAYS_BY_USER);
-        let rows = langfuse.cost_by_user_blocking(&window(args, days), args.limit)?;
+        let rows = langfuse
+            .cost_by_user_blocking(&window(args, days), args.limit)
+            .map_err(old)?;
         tables.push(("by_user", format!("Cost by user, {days} days"), by_user(rows)));
     }
     if args.form.json {
@@ -54,6 +56,10 @@ pub(crate) fn run(args: &Cost, page: &mut Page<'_>) -> Outcome {
         }
     }
     Ok(())
+}
+
+fn old(error: Error) -> Failure {
+    Failure::before_v4(error, "sums need")
 }
 
 fn window(args: &Cost, days: u32) -> Window {

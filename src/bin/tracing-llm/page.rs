@@ -139,6 +139,16 @@ fn is_obeyed(char: char) -> bool {
     char.is_control() || reorders
 }
 
+impl Failure {
+    /// Of a question that older servers do not know, which then answer as to any address that is not theirs.
+    pub(crate) fn before_v4(error: tracing_llm::Error, what: &str) -> Self {
+        match error.status() {
+            Some(404) => Self::Said(format!("{error:?}; {what} Langfuse v4")),
+            _ => error.into(),
+        }
+    }
+}
+
 /// With its causes, none of which holds a key.
 impl From<tracing_llm::Error> for Failure {
     fn from(error: tracing_llm::Error) -> Self {

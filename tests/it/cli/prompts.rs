@@ -385,4 +385,14 @@ tokens in                         0          0
 tokens out                        0          0
 ";
     assert_eq!(printed, expected);
+    let v3 = Receiver::new(|request| match &*request.path {
+        path if path.ends_with("version=2") => replay::answered("prompts", "get, version 2"),
+        path if path.contains("/prompts/") => replay::answered("prompts", "get, production by default"),
+        _ => Answer::status(404).body("<!DOCTYPE html>"),
+    });
+    let ran = with(&v3, &["prompt", "compare", RAG, "1", "2"]);
+    assert_eq!(ran.code, Some(1));
+    assert!(ran.out.starts_with("--- version 1 (production"), "{}", ran.out);
+    let said = "; how they did is known to Langfuse v4\n";
+    assert!(ran.err.ends_with(said), "{}", ran.err);
 }

@@ -264,6 +264,15 @@ fn a_trace_that_is_not_there() {
 }
 
 #[test]
+fn sums_are_asked_of_v4() {
+    // Which knows no such address: a page.
+    let v3 = Receiver::new(|_| Answer::status(404).body("<!DOCTYPE html>"));
+    let ran = with(&v3, &["cost"]);
+    assert_eq!((ran.code, ran.out.as_str()), (Some(1), ""));
+    assert!(ran.err.ends_with("; sums need Langfuse v4\n"), "{}", ran.err);
+}
+
+#[test]
 fn no_traces() {
     let server = Receiver::new(|_| replay::answered("observations", "nothing found"));
     let list = |form: &[&str]| prints(&server, &[&["traces", "--since", "2026-11-24"], form].concat());

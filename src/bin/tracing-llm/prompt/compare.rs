@@ -8,7 +8,7 @@ use tracing_llm::Langfuse;
 use tracing_llm::langfuse::{MeanScore, PromptComparison, PromptFigures, Window};
 
 use crate::args::Which;
-use crate::page::{Outcome, Page, Paint, plain};
+use crate::page::{Failure, Outcome, Page, Paint, plain};
 use crate::prompt::Version;
 use crate::table::{Cell, Table};
 
@@ -40,7 +40,9 @@ pub(super) fn run(
     page.line("")?;
     page.flush()?;
     let numbers = versions.each_ref().map(|version| version.version);
-    let compared = langfuse.compare_prompts_blocking(name, numbers, &Window::last_days(days))?;
+    let compared = langfuse.compare_prompts_blocking(name, numbers, &Window::last_days(days));
+    // Both versions are there: what is not found is the question.
+    let compared = compared.map_err(|error| Failure::before_v4(error, "how they did is known to"))?;
     page.line(page.paint(Paint::BOLD, &format!("Generations with it, {days} days")))?;
     table(&compared).print(page)?;
     if compared.is_cut && compared.versions.iter().any(|it| !it.trace_scores.is_empty()) {

@@ -36,7 +36,7 @@ pub(crate) fn run(langfuse: &Langfuse, id: &str, form: &Form, page: &mut Page<'_
         .fields(Fields::ALL)
         .page_size(PAGE);
     let rows: Result<Vec<_>, Error> = question.rows().blocking().collect();
-    let rows = once_each(rows.map_err(needs_v4)?);
+    let rows = once_each(rows.map_err(|error| Failure::before_v4(error, "a single trace needs"))?);
     if rows.is_empty() {
         let message = format!("Langfuse shows no trace {id:?}; one shows some seconds after it was sent");
         return Err(Failure::Said(message));
@@ -45,13 +45,6 @@ pub(crate) fn run(langfuse: &Langfuse, id: &str, form: &Form, page: &mut Page<'_
         return page.json(&rows.iter().map(to_json).collect());
     }
     page.text(draw(&rows, page.color())?.trim_start_matches('\n'))
-}
-
-fn needs_v4(error: Error) -> Failure {
-    match error.status() {
-        Some(404) => Failure::Said(format!("{error:?}; a single trace needs Langfuse v4")),
-        _ => error.into(),
-    }
 }
 
 /// Each observation once, in the order of their beginnings: the server shows what it was sent twice twice, and the last version is
