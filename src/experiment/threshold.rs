@@ -1,5 +1,6 @@
 //! Whether an experiment is good enough.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::experiment::report::{Report, Row, number};
@@ -37,8 +38,8 @@ impl<O> Report<O> {
             };
             return Err(self.unmet(format!("no item has a number as score {score:?}; {names}")));
         }
-        let by = self.evaluator_of(score);
-        let missing = self.rows.iter().filter(|row| row.lacks(score, by)).count();
+        let by = self.evaluators_of(score);
+        let missing = self.rows.iter().filter(|row| row.lacks(score, &by)).count();
         let mean = given.iter().sum::<f64>() / (given.len() + missing) as f64;
         self.at_least(score, mean, min, missing)
     }
@@ -71,12 +72,11 @@ impl<O> Report<O> {
         Err(self.unmet(message))
     }
 
-    /// The evaluator that gives a score: it may have another name.
-    fn evaluator_of<'a>(&'a self, score: &'a str) -> &'a str {
-        let mut given = self.rows.iter().flat_map(|row| &row.scores);
-        given
-            .find(|given| given.score.name() == score)
-            .map_or(score, |given| &given.by)
+    /// The evaluators that give a score: they may have other names.
+    fn evaluators_of<'a>(&'a self, score: &'a str) -> BTreeSet<&'a str> {
+        let given = self.rows.iter().flat_map(|row| &row.scores);
+        let given = given.filter(|given| given.score.name() == score);
+        given.map(|given| &*given.by).chain([score]).collect()
     }
 
     fn unmet(&self, message: String) -> Unmet {
@@ -87,8 +87,8 @@ impl<O> Report<O> {
 
 impl<O> Row<O> {
     /// Whether it has no such score because something failed.
-    fn lacks(&self, score: &str, evaluator: &str) -> bool {
-        let failed = self.outcome.is_err() || self.failures().any(|(name, _)| name == evaluator);
+    fn lacks(&self, score: &str, evaluators: &BTreeSet<&str>) -> bool {
+        let failed = self.outcome.is_err() || self.failures().any(|(name, _)| evaluators.contains(name));
         failed && self.number(score).is_none()
     }
 }

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use tracing_llm::Score;
 use tracing_llm::experiment::{Item, Report};
 
 use super::offline;
@@ -69,6 +70,22 @@ fn what_failed_counts_as_nothing_when_a_score_must_be_reached() {
         assert_eq!(report.check_min(name, 0.0).unwrap_err().to_string(), why);
     }
     assert!(report.check_min("even", f64::NAN).is_err());
+}
+
+#[test]
+fn whichever_evaluator_of_a_score_fails_its_item_counts_as_nothing() {
+    let llm = offline();
+    let trial = llm.experiment("x").items((1..=4).map(|number| (number, ())));
+    let trial = trial.task(|item| async move { item.input_as::<u8>() });
+    let quality = || Score::new("quality", 1);
+    let trial = trial.evaluator("short", |case| (*case.output() <= 2).then(quality));
+    let trial = trial.evaluator("long", |case| match case.output() {
+        4 => Err("unreadable"),
+        number => Ok((*number == 3).then(quality)),
+    });
+    let report = alone(trial.run()).unwrap();
+    assert_eq!(report.mean("quality"), Some(1.0));
+    assert_eq!(report.check_min("quality", 0.5), Ok(0.75));
 }
 
 #[test]
