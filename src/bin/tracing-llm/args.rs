@@ -136,7 +136,7 @@ pub(crate) struct Score {
     #[arg(long, value_name = "ID")]
     pub(crate) session: Option<String>,
     /// Why
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     pub(crate) comment: Option<String>,
     /// What the value is, when it is not what it looks like
     #[arg(long, value_name = "TYPE")]

@@ -39,8 +39,8 @@ fn a_score_is_sent_and_its_id_printed() {
                 "comment": "semantic"}),
         ),
         (
-            &["change", "-0.5", "--trace", TRACE],
-            json!({"name": "change", "value": -0.5, "traceId": TRACE}),
+            &["change", "-0.5", "--comment", "- slower", "--trace", TRACE],
+            json!({"name": "change", "value": -0.5, "traceId": TRACE, "comment": "- slower"}),
         ),
         (
             &["helpful", "true", "--trace", TRACE],
