@@ -217,6 +217,21 @@ GENERATION answer  gpt-4o-mini  2000 → 500 tokens  1.80 s (first token 200 ms)
     assert_eq!(printed, expected);
 }
 
+#[test]
+fn a_trace_of_another_client_keeps_its_id() {
+    const UUID: &str = "550e8400-e29b-41d4-a716-446655440000";
+    let server = Receiver::new(|_| {
+        let mut answer = replay::recorded("observations")[0]["response"]["json"].clone();
+        for row in answer["data"].as_array_mut().unwrap() {
+            row["traceId"] = json!(UUID);
+        }
+        Answer::json(200, &answer.to_string())
+    });
+    let printed = prints(&server, &["traces", UUID]);
+    let head = printed.lines().next().unwrap();
+    assert!(head.ends_with(&format!(" · {UUID}")), "{head}");
+}
+
 /// More than a terminal lets wait of a program's traces.
 #[test]
 fn a_trace_with_long_contents_is_one_tree() {

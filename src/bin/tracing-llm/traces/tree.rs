@@ -13,10 +13,10 @@ use tracing_llm::console::ConsoleExporter;
 use tracing_llm::export::Scope;
 use tracing_llm::langfuse::{Fields, Money, ObservationRow};
 use tracing_llm::manual::{Handle, OpenObservation};
-use tracing_llm::{Error, Langfuse, Pipeline, SpanId};
+use tracing_llm::{Error, Langfuse, Pipeline, SpanId, TraceId};
 
 use crate::args::Form;
-use crate::page::{Failure, Outcome, Page};
+use crate::page::{Failure, Outcome, Page, plain};
 
 /// Rows with their contents have some KiB each.
 const PAGE: u16 = 100;
@@ -76,7 +76,17 @@ fn draw(rows: &[ObservationRow], color: bool) -> Outcome<String> {
     if !drawn.is_complete() {
         return Err(Failure::Said(TOO_LARGE.to_owned()));
     }
-    Ok(picture.text())
+    Ok(with_its_id(picture.text(), rows))
+}
+
+/// A trace that another client sent may have another kind of id: a UUID, which is drawn as an id derived from it.
+fn with_its_id(drawn: String, rows: &[ObservationRow]) -> String {
+    match rows.first().map(|row| &row.trace_id) {
+        Some(id) if id.parse::<TraceId>().is_err() => {
+            drawn.replacen(&TraceId::from_seed(id).to_string(), &plain(id), 1)
+        }
+        _ => drawn,
+    }
 }
 
 /// The observations, below each other as they were. The top ends last: with it the trace is drawn.
