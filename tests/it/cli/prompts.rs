@@ -248,7 +248,7 @@ fn comparing(sums: &'static str) -> Receiver {
             return rows(json!([]));
         }
         if path.starts_with("/api/public/v2/observations") {
-            return linked("by trace, all field groups");
+            return linked(if sums == "many" { 501 } else { 1 });
         }
         if path.starts_with("/api/public/v3/scores") {
             assert!(path.contains("ee55ac3466f446569b08dfa83f492f0a"), "{path}");
@@ -282,9 +282,10 @@ fn comparing(sums: &'static str) -> Receiver {
     })
 }
 
-/// Recorded observations, the generations of which are linked to versions 1 and 2.
-fn linked(name: &str) -> Answer {
+/// A recorded trace, the generations of which are linked to versions 1 and 2, so many times.
+fn linked(times: usize) -> Answer {
     let recorded = replay::recorded("observations");
+    let name = "by trace, all field groups";
     let recorded = recorded.iter().find(|it| it["name"] == name).unwrap();
     let mut answer = recorded["response"]["json"].clone();
     let rows = answer["data"].as_array_mut().unwrap();
@@ -293,6 +294,7 @@ fn linked(name: &str) -> Answer {
         row["promptName"] = RAG.into();
         row["promptVersion"] = json!(version);
     }
+    *rows = vec![rows.clone(); times].concat();
     Answer::json(200, &answer.to_string())
 }
 
@@ -345,6 +347,19 @@ helpful, mean of its traces' scores   1.000 of 1  1.000 of 1
     assert!(sums.len() == 3 && sums.iter().all(|it| it.path.contains(RAG)));
     // The scores of the traces are looked at, and are those of both versions.
     assert_eq!((of("v2/observations").len(), of("v3/scores").len()), (1, 1));
+}
+
+#[test]
+fn what_is_of_a_part_of_the_calls_is_said_so() {
+    let printed = prints(&comparing("many"), &["prompt", "compare", RAG, "1", "2"]);
+    let last: Vec<_> = printed.lines().rev().take(2).collect();
+    assert_eq!(
+        last,
+        [
+            "Scores of traces are those of the newest 1000 calls",
+            "helpful, mean of its traces' scores   1.000 of 1  1.000 of 1"
+        ]
+    );
 }
 
 #[test]

@@ -47,7 +47,9 @@ pub(super) fn run(
     table(&compared).print(page)?;
     if compared.is_cut && compared.versions.iter().any(|it| !it.trace_scores.is_empty()) {
         let most = PromptComparison::MOST_CALLS;
-        page.line(format_args!("Scores of traces are those of the newest {most}"))?;
+        page.line(format_args!(
+            "Scores of traces are those of the newest {most} calls"
+        ))?;
     }
     Ok(())
 }
