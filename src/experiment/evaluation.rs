@@ -20,6 +20,7 @@ pub struct Case<O> {
     pub(super) latency: Duration,
     pub(super) trace_id: TraceId,
     pub(super) root_id: SpanId,
+    pub(super) said: Arc<[Score]>,
 }
 
 impl<O> Case<O> {
@@ -52,6 +53,19 @@ impl<O> Case<O> {
     pub fn root_id(&self) -> SpanId {
         self.root_id
     }
+
+    /// What the evaluators before this one gave the item, in their order: for one that puts them together.
+    pub fn scores(&self) -> &[Score] {
+        &self.said
+    }
+
+    /// The score with this name that an evaluator before this one gave; of several the last. None where that failed, or did not
+    /// apply.
+    #[must_use]
+    pub fn score(&self, name: &str) -> Option<&ScoreValue> {
+        let mut named = self.said.iter().filter(|score| score.name() == name);
+        named.next_back().map(Score::value)
+    }
 }
 
 impl<O: Serialize> Case<O> {
@@ -70,6 +84,7 @@ impl<O> Clone for Case<O> {
         Self {
             item: self.item.clone(),
             output: Arc::clone(&self.output),
+            said: Arc::clone(&self.said),
             ..*self
         }
     }

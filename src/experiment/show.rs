@@ -144,6 +144,7 @@ mod tests {
             latency,
             trace_id,
             root_id,
+            said: Arc::default(),
         });
         let given = |score: &Score| Given {
             by: score.name().into(),

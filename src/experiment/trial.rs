@@ -41,7 +41,8 @@ impl<'a, T, O> Trial<'a, T, O> {
         }
     }
 
-    /// What judges each item that did not fail, under a name: [`Evaluation`] says what it may answer.
+    /// What judges each item that did not fail, under a name: [`Evaluation`] says what it may answer. Evaluators are asked in the
+    /// order in which they are given here, and [see](Case::scores) what those before them said.
     pub fn evaluator<V: Evaluation>(
         mut self,
         name: impl Into<String>,
@@ -51,7 +52,7 @@ impl<'a, T, O> Trial<'a, T, O> {
         self
     }
 
-    /// The same for one that waits: for a model that judges, say. The evaluators of an item run one after the other.
+    /// The same for one that waits: for a model that judges, say.
     pub fn async_evaluator<V: Evaluation, F: Future<Output = V> + Send + 'a>(
         mut self,
         name: impl Into<String>,
@@ -187,6 +188,7 @@ impl<'a, T, O> Trial<'a, T, O> {
             latency,
             trace_id: handle.trace_id(),
             root_id: handle.id(),
+            said: Arc::default(),
         });
         let mut row = Row {
             item,
@@ -200,7 +202,9 @@ impl<'a, T, O> Trial<'a, T, O> {
         };
         if let Ok(case) = &row.outcome {
             for evaluator in &self.evaluators {
-                match self.judge(&handle, evaluator, case).await {
+                let said = row.scores.iter().map(|given| given.score.clone()).collect();
+                let case = Case { said, ..case.clone() };
+                match self.judge(&handle, evaluator, &case).await {
                     Ok(scores) => row.scores.extend(scores),
                     Err(failure) => row.faults.push((Arc::clone(&evaluator.name), failure)),
                 }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tracing::instrument::WithSubscriber as _;
 use tracing::{Dispatch, Instrument as _, info_span, instrument};
 use tracing_llm::experiment::{Case, Item};
-use tracing_llm::{Guard, Langfuse, Score, current};
+use tracing_llm::{Guard, Langfuse, Score, ScoreValue, current};
 use tracing_subscriber::layer::SubscriberExt;
 
 use crate::support::alone::alone;
@@ -314,6 +314,34 @@ fn the_report_of_a_run_without_a_server_is_the_same() {
     assert_eq!(ids(0).0, ids(0).1);
     assert_ne!(ids(0), ids(1));
     assert_ne!(report.id(), again.id());
+}
+
+#[test]
+fn an_evaluator_sees_what_those_before_it_said() {
+    let llm = offline();
+    let trial =
+        llm.experiment("composite")
+            .items([("2+2?", "4"), ("2+3?", "5")])
+            .task(|item: Item| async move {
+                Ok::<_, Infallible>(if item.input_text() == "2+2?" { "4" } else { "6" })
+            })
+            .evaluator("exact", Case::is_expected)
+            .evaluator("brevity", |case| 1.0 / case.output().len() as f64)
+            .evaluator("none", |_| None::<f64>)
+            .evaluator("overall", |case| {
+                let names: Vec<_> = case.scores().iter().map(Score::name).collect();
+                assert_eq!(names, ["exact", "brevity"]);
+                assert_eq!(case.score("none"), None);
+                match (case.score("exact"), case.score("brevity")) {
+                    (Some(ScoreValue::Boolean(exact)), Some(ScoreValue::Numeric(brevity))) => {
+                        f64::from(*exact) * brevity
+                    }
+                    _ => f64::NAN,
+                }
+            });
+    let report = alone(trial.run()).unwrap();
+    assert_eq!(report.failed_evaluations(), 0);
+    assert_eq!(report.mean("overall"), Some(0.5));
 }
 
 #[test]
