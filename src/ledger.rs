@@ -184,8 +184,8 @@ pub(crate) enum Loss {
 /// One step in the life of observations.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Posting {
-    /// One came and is kept.
-    Offered,
+    /// So many came and are kept.
+    Offered(usize),
     /// One came and was not kept.
     Refused(Loss),
     /// So many of the kept ones arrived.
@@ -214,9 +214,9 @@ impl Account {
     /// Enters a step on both sides. More than are queued cannot leave the queue, so the equation holds whatever comes.
     pub(crate) fn post(&mut self, posting: Posting) {
         match posting {
-            Posting::Offered => {
-                self.offered += 1;
-                self.queued += 1;
+            Posting::Offered(count) => {
+                self.offered += count as u64;
+                self.queued += count as u64;
             }
             Posting::Refused(loss) => {
                 self.offered += 1;
@@ -365,7 +365,7 @@ mod tests {
             ])
         };
         prop_oneof![
-            3 => Just(Posting::Offered),
+            3 => Just(Posting::Offered(1)),
             1 => loss().prop_map(Posting::Refused),
             1 => (0..5_usize).prop_map(Posting::Exported),
             1 => (loss(), 0..5_usize).prop_map(|(loss, count)| Posting::Lost(loss, count)),
@@ -389,8 +389,7 @@ mod tests {
     #[test]
     fn it_reads_as_an_equation() {
         let mut account = Account::new("otlp");
-        account.post(Posting::Offered);
-        account.post(Posting::Offered);
+        account.post(Posting::Offered(2));
         account.post(Posting::Refused(Loss::Full));
         account.post(Posting::Resent(2));
         account.post(Posting::Exported(1));

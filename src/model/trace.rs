@@ -1,7 +1,7 @@
 //! What belongs to the whole trace and is handed down to every observation of it.
 
 use std::ops::Deref;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::field::Role;
 use crate::model::{PromptLink, Value, cut};
@@ -36,12 +36,21 @@ pub(crate) struct TraceAttributes {
 /// The attributes as several observations hold them. Most traces have none, and then nothing is shared: a counter that
 /// all threads count on is dear.
 #[derive(Clone, Default, Debug)]
-pub(crate) struct SharedAttributes(Option<Arc<TraceAttributes>>);
+pub(crate) struct SharedAttributes(Option<Arc<Weighed>>);
+
+#[derive(Clone, Default, Debug)]
+struct Weighed {
+    attributes: TraceAttributes,
+    /// What they weigh: asked of each observation that carries them, more than once.
+    weight: OnceLock<usize>,
+}
 
 impl SharedAttributes {
     /// To be changed: a copy, where others hold them too.
     pub(crate) fn make_mut(&mut self) -> &mut TraceAttributes {
-        Arc::make_mut(self.0.get_or_insert_default())
+        let mine = Arc::make_mut(self.0.get_or_insert_default());
+        mine.weight.take();
+        &mut mine.attributes
     }
 
     /// Whether both are one, or none.
@@ -54,13 +63,17 @@ impl SharedAttributes {
 
     /// What they keep of memory, in bytes.
     pub(crate) fn weight(&self) -> usize {
-        self.0.as_ref().map_or(0, |attributes| attributes.weight())
+        let weight = |it: &Arc<Weighed>| *it.weight.get_or_init(|| it.attributes.weight());
+        self.0.as_ref().map_or(0, weight)
     }
 }
 
 impl From<TraceAttributes> for SharedAttributes {
     fn from(attributes: TraceAttributes) -> Self {
-        Self(Some(Arc::new(attributes)))
+        Self(Some(Arc::new(Weighed {
+            attributes,
+            weight: OnceLock::new(),
+        })))
     }
 }
 
@@ -69,7 +82,7 @@ impl Deref for SharedAttributes {
 
     fn deref(&self) -> &TraceAttributes {
         static NONE: TraceAttributes = TraceAttributes::NONE;
-        self.0.as_deref().unwrap_or(&NONE)
+        self.0.as_ref().map_or(&NONE, |weighed| &weighed.attributes)
     }
 }
 

@@ -110,7 +110,7 @@ impl Posts {
     /// Gives a lane of media one, by its number among those; it is counted here.
     pub(crate) fn offer_upload(&mut self, lane: usize, now: Instant, upload: Upload) {
         let lane = self.posts.len() - self.of_media + lane;
-        self.queue.post(lane, Posting::Offered);
+        self.queue.post(lane, Posting::Offered(1));
         self.step(lane, now, Event::Offered(vec![Parcel::Upload(Box::new(upload))]));
     }
 

@@ -1,15 +1,16 @@
 //! The queue between the application's threads and the worker: bounded by bytes, with the books of every lane.
 
+mod apart;
 mod room;
 mod scores;
 mod showing;
 mod spares;
+mod state;
 
 use std::collections::VecDeque;
 use std::fmt;
 use std::mem;
-use std::ops::RangeFrom;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tokio::sync::mpsc::UnboundedSender;
@@ -17,25 +18,27 @@ use tokio::sync::mpsc::UnboundedSender;
 use crate::diag::Diagnostics;
 use crate::export::View;
 use crate::id::{SpanId, TraceId};
-use crate::ledger::{Account, Ledger, Loss, Posting};
+use crate::ledger::{Account, Ledger, Posting};
 use crate::model::{Callsite, Lane as Number, Lanes, Recorded, Score, Subject};
 use crate::pipeline::message::Message;
 use crate::process::Findings;
 use crate::sink::Sink;
 
+use self::apart::Apart;
 pub(crate) use self::room::Bounds;
-use self::room::{Call, Kept};
+use self::room::Call;
 use self::scores::Scores;
 pub(crate) use self::scores::Waiting;
 use self::showing::Showing;
 use self::spares::Spares;
+use self::state::State;
 
 /// Where the layer puts what has ended.
 pub(crate) struct Queue {
-    state: Mutex<State>,
+    state: Apart<Mutex<State>>,
+    /// How many have begun that some lane shows.
+    begun: Apart<AtomicU64>,
     bounds: Bounds,
-    /// Signed, since what nobody opened may be finished.
-    open: AtomicI64,
     late: AtomicU64,
     /// Something began or ended before the shutdown.
     seen: AtomicBool,
@@ -52,27 +55,6 @@ pub(crate) struct Queue {
     diagnostics: Diagnostics,
 }
 
-/// What one lock holds, so that the books and what they count are never seen apart.
-#[derive(Default)]
-struct State {
-    waiting: VecDeque<Box<Recorded>>,
-    waiting_scores: Vec<Waiting>,
-    /// What is kept here and in the worker's hand.
-    kept: Kept,
-    accounts: Vec<Account>,
-    /// Those of the lanes of scores, then those of media.
-    accounts_beside: Vec<Account>,
-    /// How many texts were masked.
-    redacted: u64,
-    /// How many calls have tokens and no price.
-    unpriced: u64,
-    unsent_media: u64,
-    unknown_types: u64,
-    /// How many were refused for lack of room since the worker last came.
-    refused: usize,
-    closed: bool,
-}
-
 impl Queue {
     /// A queue with a lane for each account; beside them those of scores and of media.
     pub(crate) fn new(
@@ -85,15 +67,10 @@ impl Queue {
         let (accounts, views) = lanes.into_iter().unzip();
         let (beside, mut accounts_beside): (_, Vec<_>) = scores.into_iter().unzip();
         accounts_beside.extend(media);
-        let state = State {
-            accounts,
-            accounts_beside,
-            ..State::default()
-        };
         Self {
-            state: Mutex::new(state),
+            state: Apart(Mutex::new(State::new(accounts, accounts_beside))),
+            begun: Apart(AtomicU64::new(0)),
             bounds,
-            open: AtomicI64::new(0),
             late: AtomicU64::new(0),
             seen: AtomicBool::new(false),
             closed: OnceLock::new(),
@@ -110,8 +87,8 @@ impl Queue {
 
     /// The books as they are at this moment.
     pub(crate) fn ledger(&self) -> Ledger {
-        let open = self.open.load(Ordering::Relaxed);
-        let state = self.lock();
+        let mut state = self.lock();
+        state.post_what_came();
         let (scores, media) = state.accounts_beside.split_at(self.scores.lanes());
         Ledger {
             accounts: state.accounts.clone(),
@@ -119,7 +96,8 @@ impl Queue {
             media: media.to_vec(),
             unsent_media: state.unsent_media,
             unsent_scores: self.scores.unsent(),
-            open: u64::try_from(open).unwrap_or(0),
+            // What nobody opened may be finished.
+            open: self.begun.load(Ordering::Relaxed).saturating_sub(state.ended),
             redacted: state.redacted,
             unpriced: state.unpriced,
             unknown_types: state.unknown_types,
@@ -180,6 +158,7 @@ impl Queue {
     /// Enters a posting in the account of one lane; those of scores come after those of observations, then those of media.
     pub(crate) fn post(&self, lane: usize, posting: Posting) {
         let state = &mut *self.lock();
+        state.post_what_came();
         let mut accounts = state.accounts.iter_mut().chain(&mut state.accounts_beside);
         if let Some(account) = accounts.nth(lane) {
             account.post(posting);
@@ -270,15 +249,15 @@ impl Sink for Queue {
     }
 
     fn open(&self) {
-        self.open.fetch_add(1, Ordering::Relaxed);
+        self.begun.fetch_add(1, Ordering::Relaxed);
         self.notice();
     }
 
     fn finish(&self, mut observation: Box<Recorded>) {
         self.notice();
-        self.open.fetch_sub(1, Ordering::Relaxed);
         let weight = observation.weight_within(self.bounds.bytes);
         let mut state = self.lock();
+        state.ended += 1;
         state.unknown_types += u64::from(observation.unknown_type);
         let Some(call) = state.admit(observation.shown, weight, self.bounds) else {
             // Freed outside the lock.
@@ -318,46 +297,6 @@ impl Sink for Queue {
 impl fmt::Debug for Queue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Queue").finish_non_exhaustive()
-    }
-}
-
-impl State {
-    /// Makes room for one more and enters it, or enters that there is none.
-    fn admit(&mut self, shown: Lanes, weight: usize, bounds: Bounds) -> Option<Call> {
-        let is_first = self.waiting.is_empty();
-        match self.room_for(weight, bounds) {
-            Ok(was) => {
-                self.post_all(shown, Posting::Offered);
-                Some(self.kept.call(is_first, was, bounds))
-            }
-            Err(loss) => {
-                // The worker says of the others that they came too fast.
-                self.refused += usize::from(loss == Loss::Full && weight <= bounds.bytes);
-                self.post_all(shown, Posting::Refused(loss));
-                None
-            }
-        }
-    }
-
-    /// Makes room for so much more, and answers how much was kept before.
-    fn room_for(&mut self, weight: usize, bounds: Bounds) -> Result<Kept, Loss> {
-        let kept = self.kept.with(weight);
-        if self.closed {
-            return Err(Loss::Shutdown);
-        }
-        if kept.exceeds(bounds) {
-            return Err(Loss::Full);
-        }
-        Ok(mem::replace(&mut self.kept, kept))
-    }
-
-    fn post_all(&mut self, lanes: Lanes, posting: Posting) {
-        let numbers: RangeFrom<Number> = 0..;
-        for (lane, account) in numbers.zip(&mut self.accounts) {
-            if lanes.contains(lane) {
-                account.post(posting);
-            }
-        }
     }
 }
 

@@ -158,7 +158,7 @@ mod tests {
 
     fn account(name: &str, offered: usize, postings: &[Posting]) -> Account {
         let mut account = Account::new(name);
-        (0..offered).for_each(|_| account.post(Posting::Offered));
+        account.post(Posting::Offered(offered));
         postings.iter().for_each(|posting| account.post(*posting));
         account
     }

@@ -60,7 +60,7 @@ impl Bench {
     }
 
     fn offer(&mut self, count: usize) -> &mut Self {
-        (0..count).for_each(|_| self.account.post(Posting::Offered));
+        self.account.post(Posting::Offered(count));
         self.step(Event::Offered((0..count).map(|_| sample()).collect()))
     }
 
@@ -147,7 +147,7 @@ fn a_batch_is_full_with_what_its_rows_repeat_of_their_trace() {
     recorded.trace.make_mut().set_metadata("document", document);
     let observation = Shared::new(Reader::default().read(recorded));
     let mut bench = Bench::new(|plan| plan.batch_bytes = 1 << 14);
-    (0..5).for_each(|_| bench.account.post(Posting::Offered));
+    bench.account.post(Posting::Offered(5));
     bench
         .step(Event::Offered(vec![observation; 5]))
         .step(Event::Flush);

@@ -93,7 +93,7 @@ impl Queue {
         match state.room_for(ready.weight(), self.bounds) {
             Ok(was) => {
                 if let Some(account) = state.accounts_beside.get_mut(lane) {
-                    account.post(Posting::Offered);
+                    account.post(Posting::Offered(1));
                 }
                 state.waiting_scores.push((lane, ready));
                 let call = state.kept.call(is_first, was, self.bounds);
