@@ -3,7 +3,7 @@
 #[cfg(feature = "opentelemetry")]
 mod opentelemetry;
 
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -140,18 +140,16 @@ impl Ids {
 
 fn random() -> u64 {
     thread_local! {
-        // Taken out and put back: nothing is borrowed, so a signal or a nested call finds an empty cell, not a panic.
-        static GENERATOR: Cell<Option<Rand64>> = const { Cell::new(None) };
+        static GENERATOR: RefCell<Option<Rand64>> = const { RefCell::new(None) };
     }
-    GENERATOR
-        .try_with(|cell| {
-            let mut generator = cell.take().unwrap_or_else(|| Rand64::new(seed()));
-            let number = generator.rand_u64();
-            cell.set(Some(generator));
-            number
-        })
-        // The thread is ending and its locals are gone: a generator for this one number.
-        .unwrap_or_else(|_| Rand64::new(seed()).rand_u64())
+    let here = GENERATOR.try_with(|cell| {
+        let mut generator = cell.try_borrow_mut().ok()?;
+        Some(generator.get_or_insert_with(|| Rand64::new(seed())).rand_u64())
+    });
+    // The thread is ending and its locals are gone, or a signal's handler came in between: a generator for this one number.
+    here.ok()
+        .flatten()
+        .unwrap_or_else(|| Rand64::new(seed()).rand_u64())
 }
 
 fn seed() -> u128 {

@@ -7,6 +7,7 @@ mod kind;
 mod live;
 mod open;
 mod roles;
+mod roll;
 mod scope;
 mod shared;
 mod stream;
@@ -154,7 +155,7 @@ where
                 owner: 0,
             });
         }
-        let open = OpenObservation::new(birth, recorded);
+        let open = OpenObservation::new(birth, recorded, Some(id.clone()));
         let is_shown = !open.lanes().is_empty();
         if Live::put(&mut span.extensions_mut(), open).is_err() {
             core.retired.store(true, Ordering::Relaxed);
@@ -162,6 +163,7 @@ where
                 .say("a second tracing-llm layer in one subscriber observes nothing; add lanes to the first");
             return;
         }
+        core.ground.roll.enter(id);
         if is_shown {
             core.ground.sink().open();
         }
@@ -169,6 +171,9 @@ where
 
     fn on_record(&self, id: &Id, values: &Record<'_>, context: Context<'_, S>) {
         let Some(core) = self.core() else { return };
+        if core.ground.roll.is_absent(id) {
+            return;
+        }
         let Some(span) = context.span(id) else { return };
         if core.on(&span, |open| open.record_at_once(values)) != Some(false) {
             return;
@@ -240,6 +245,10 @@ where
 
     fn on_exit(&self, id: &Id, context: Context<'_, S>) {
         let Some(core) = self.core() else { return };
+        // Most spans are left once, with nothing to note but that.
+        if !std::thread::panicking() && core.ground.roll.exit(id) {
+            return;
+        }
         if let Some(span) = context.span(id) {
             core.on(&span, OpenObservation::exited);
         }
@@ -247,6 +256,9 @@ where
 
     fn on_close(&self, id: Id, context: Context<'_, S>) {
         let Some(core) = self.core() else { return };
+        if core.ground.roll.is_absent(&id) {
+            return;
+        }
         let Some(span) = context.span(&id) else { return };
         let Some(open) = core.take(&span) else { return };
         core.finished(open.finish());

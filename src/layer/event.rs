@@ -23,7 +23,7 @@ impl Core {
             // what a neighbour wants to see must not change what is shown here.
             if callsite.is_at(metadata.file(), metadata.line())
                 && self
-                    .on(span, |open| report.apply(open, Arc::clone(callsite), values))
+                    .on(span, |open| report.apply(open, callsite, values))
                     .is_some()
             {
                 return;
@@ -53,7 +53,7 @@ impl Core {
                 open.escalate(Some(Level::Error));
                 open.complain(message.as_deref());
             }
-            open.event(Arc::clone(callsite), EventKind::Plain, values);
+            open.event(callsite, EventKind::Plain, values);
         });
     }
 
@@ -74,7 +74,7 @@ impl Core {
                 (head.role, head.trust) = (Role::Name, Trust::Convention);
             }
         });
-        let mut open = OpenObservation::new(birth, recorded);
+        let mut open = OpenObservation::new(birth, recorded, None);
         open.end_now();
         open.escalate(callsite.severity.level());
         let mut finished = open.finish();
@@ -105,7 +105,7 @@ impl Report {
         }
     }
 
-    fn apply(self, open: &mut OpenObservation, callsite: Arc<Callsite>, values: &Fields) {
+    fn apply(self, open: &mut OpenObservation, callsite: &Arc<Callsite>, values: &Fields) {
         match self {
             Self::Returned => open.returned(values),
             Self::Failed(level) => open.failed(level, callsite, values),

@@ -1,19 +1,25 @@
-//! What every trace of a layer stands on: where its observations go, its clock and ids.
+//! What every trace of a layer stands on: where its observations go, its clock and ids, and which spans have any.
 
 use std::fmt;
 use std::ptr;
 use std::sync::Arc;
 
+use crate::layer::roll::Roll;
 use crate::sink::{Sink, Source};
 
 /// One for each layer: two spans of one ground belong to the same layer.
 pub(crate) struct Ground {
     pub(crate) source: Source,
+    /// The spans of its open observations.
+    pub(crate) roll: Roll,
 }
 
 impl Ground {
     pub(crate) fn new(source: Source) -> Self {
-        Self { source }
+        Self {
+            source,
+            roll: Roll::new(),
+        }
     }
 
     pub(crate) fn sink(&self) -> &dyn Sink {

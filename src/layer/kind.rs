@@ -29,16 +29,22 @@ pub(crate) struct Implied {
 /// | a plain `model` and a second sign | generation |
 /// | a plain `model_config`, and usage recorded later | generation |
 /// | anything else | span |
+#[inline]
 pub(crate) fn implied(recorded: &Recorded) -> Implied {
-    // As most spans are.
-    if !recorded.fields.roles().meet(TELLING) {
-        let implied = recorded.callsite.implied;
-        return Implied {
-            kind: implied.unwrap_or(Kind::Span),
-            said: implied.is_some(),
-            unknown: None,
-        };
+    if recorded.fields.roles().meet(TELLING) {
+        return told(recorded);
     }
+    // As most spans are.
+    let implied = recorded.callsite.implied;
+    Implied {
+        kind: implied.unwrap_or(Kind::Span),
+        said: implied.is_some(),
+        unknown: None,
+    }
+}
+
+/// The type of a span whose fields tell something of it.
+fn told(recorded: &Recorded) -> Implied {
     let mut word = None;
     let (mut kind_word, mut operation) = (None, None);
     let mut unknown = None;

@@ -33,8 +33,10 @@ impl Live {
         extensions.get_mut::<Self>()?.0.as_mut()
     }
 
+    #[inline]
     pub(crate) fn take(extensions: &mut ExtensionsMut<'_>) -> Option<OpenObservation> {
-        extensions.get_mut::<Self>()?.0.take()
+        // Taken out whole: the registry clears extensions that are empty at no cost.
+        extensions.remove::<Self>()?.0.take()
     }
 }
 

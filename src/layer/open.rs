@@ -3,12 +3,14 @@
 mod brood;
 mod told;
 
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
+use tracing::span;
 
 use crate::above::ByHand;
-use crate::clock::MonotonicNanos;
+use crate::clock::UnixNanos;
 use crate::field::{Role, Roles, Trust};
 use crate::id::SpanId;
 use crate::layer::ground::Ground;
@@ -24,16 +26,14 @@ pub(crate) struct OpenObservation {
     /// What will be sent of it. Its `trace` is what held here when `seen` changes had been made: the ancestors'
     /// attributes and its own.
     recorded: Box<Recorded>,
+    /// Its span, if it is more than an event.
+    span: Option<span::Id>,
     pub(crate) trace: Arc<TraceState>,
     seen: u64,
     /// What the fields and handle calls of this span say about the trace.
     own: Option<Arc<Own>>,
-    start: MonotonicNanos,
-    end: Option<MonotonicNanos>,
-    /// The last exit, if children were open then.
-    waits_since: Option<MonotonicNanos>,
-    last_touch: MonotonicNanos,
-    garbage: usize,
+    /// The last exit, if children were open then, or what was recorded after it.
+    waits_since: Option<NonZeroU64>,
     /// Its place below its parent.
     place: Option<Place>,
     brood: Option<Arc<Brood>>,
@@ -41,9 +41,10 @@ pub(crate) struct OpenObservation {
     kind: Option<Kind>,
     names_the_trace: bool,
     entered_in_panic: bool,
-    exited: bool,
-    /// Entered more than once: what it spans is a future, or several pieces of work.
-    entered_again: bool,
+    /// How often it was told that its span was left: of most exits it is not, see [`Roll`](super::roll::Roll).
+    exits: u32,
+    /// How many bytes nothing needs any more.
+    garbage: usize,
     panicked: bool,
     cancelled: bool,
     returned: bool,
@@ -87,7 +88,7 @@ impl Birth {
 
 impl OpenObservation {
     /// Begins with the fields that `recorded` has.
-    pub(crate) fn new(birth: Birth, mut recorded: Box<Recorded>) -> Self {
+    pub(crate) fn new(birth: Birth, mut recorded: Box<Recorded>, span: Option<span::Id>) -> Self {
         let Birth {
             trace,
             parents,
@@ -96,28 +97,27 @@ impl OpenObservation {
             seen,
             place,
         } = birth;
-        let start = trace.now();
-        recorded.start = trace.unix(start);
+        let is_shown = !recorded.callsite.shown.intersection(trace.lanes).is_empty();
+        if is_shown {
+            recorded.start = trace.now();
+        }
         recorded.parents = parents;
         recorded.trace = inherited;
         let mut open = Self {
             above: Above::new(&recorded.trace, shown_above),
             recorded,
+            span,
             trace,
             seen,
             own: None,
-            start,
-            end: None,
             waits_since: None,
-            last_touch: start,
-            garbage: 0,
             place,
             brood: None,
             kind: None,
             names_the_trace: false,
             entered_in_panic: false,
-            exited: false,
-            entered_again: false,
+            exits: 0,
+            garbage: 0,
             panicked: false,
             cancelled: false,
             returned: false,
@@ -142,7 +142,11 @@ impl OpenObservation {
 
     /// A child begins: what it takes from here.
     pub(crate) fn bear(&mut self) -> Birth {
-        let brood = self.brood.get_or_insert_default();
+        let brood = self.brood.get_or_insert_with(|| {
+            // When it is left with children open, it is that which ends it.
+            watch(&self.span, &self.trace);
+            Arc::default()
+        });
         let place = Some(Place::below(brood));
         let shown = self.lanes();
         Birth {
@@ -207,17 +211,17 @@ impl OpenObservation {
     /// What a panic drops may be entered once more, and that it is left then says nothing.
     pub(crate) fn entered_in_panic(&mut self) {
         self.entered_in_panic = true;
+        watch(&self.span, &self.trace);
     }
 
     pub(crate) fn exited(&mut self) {
         if !std::mem::take(&mut self.entered_in_panic) {
             self.panicked |= std::thread::panicking();
         }
-        self.entered_again = self.exited;
-        self.exited = true;
+        self.exits = self.exits.saturating_add(1);
         // Without an open child the close decides, and the clock needs not be asked.
         let has_children = self.brood.as_ref().is_some_and(|brood| brood.is_open());
-        self.waits_since = has_children.then(|| self.trace.now());
+        self.waits_since = has_children.then(|| NonZeroU64::new(self.trace.now())).flatten();
     }
 
     /// Reads what entries from `first` on say about the trace; answers whether they say anything.
@@ -261,26 +265,27 @@ impl OpenObservation {
             .map(std::borrow::Cow::into_owned)
     }
 
-    /// When the span ended: at its close, unless a child outlived its last exit.
-    fn end_time(&self) -> MonotonicNanos {
-        if let Some(end) = self.end {
-            return end;
-        }
-        match self.waits_since {
-            Some(exit) => exit.max(self.last_touch),
-            None => self.trace.now(),
-        }
+    /// When the span ended: at its close, unless that was said before, or a child outlived its last exit.
+    fn end_time(&self) -> UnixNanos {
+        let end = match (self.recorded.end, self.waits_since) {
+            (0, Some(exit)) => exit.get(),
+            (0, None) => self.trace.now(),
+            (said, _) => said,
+        };
+        end.max(self.recorded.start)
     }
 
     /// The span closed, and its attributes are fresh.
     pub(crate) fn finish(self) -> Finished {
-        let end = self.end_time().max(self.start);
         // A function that is no future comes to its end; if it said nothing, its `err` was below the level.
-        let cut_short =
-            !self.returned && !self.failed && self.entered_again && self.callsite().has_returned();
+        // One that is left more than once is a future, or several pieces of work.
+        let uncounted = self.span.as_ref().map(|span| self.trace.ground.roll.close(span));
+        let exits = uncounted.unwrap_or(0).saturating_add(self.exits.into());
+        let cut_short = !self.returned && !self.failed && exits > 1 && self.callsite().has_returned();
         let shown = self.lanes();
+        let end = (!shown.is_empty()).then(|| self.end_time());
         let mut recorded = self.recorded;
-        recorded.end = self.trace.unix(end);
+        recorded.end = end.unwrap_or(recorded.start);
         recorded.shown = shown;
         let below = self
             .brood
@@ -341,6 +346,13 @@ impl OpenObservation {
     /// Whether anything of its trace is shown anywhere: else what is said of it is not kept.
     pub(crate) fn is_kept(&self) -> bool {
         !self.trace.lanes.is_empty()
+    }
+}
+
+/// From now on the observation is told of each exit of its span.
+fn watch(span: &Option<span::Id>, trace: &TraceState) {
+    if let Some(span) = span {
+        trace.ground.roll.watch(span);
     }
 }
 

@@ -4,9 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tracing::Metadata;
-use tracing::callsite::Identifier;
 
-use crate::field::{Speaker, implied_type, is_of_the_span, look_up_beside};
+use crate::field::{Meaning, Role, Roles, Speaker, Trust, implied_type, is_of_the_span, look_up_beside};
 use crate::layer::scope;
 use crate::layer::table::Table;
 use crate::model::{Callsite, CallsiteField, Kind, Lanes, Severity};
@@ -14,7 +13,7 @@ use crate::sink::Sink;
 
 /// Every callsite that this layer has met.
 #[derive(Debug, Default)]
-pub(crate) struct Callsites(Table<Identifier, Arc<Callsite>>);
+pub(crate) struct Callsites(Table<Metadata<'static>, Arc<Callsite>>);
 
 impl Callsites {
     #[inline]
@@ -24,17 +23,16 @@ impl Callsites {
         plain: bool,
         sink: &dyn Sink,
     ) -> &Arc<Callsite> {
-        let identifier = metadata.callsite();
-        self.0.get(&identifier).unwrap_or_else(|| {
+        self.0.get(metadata).unwrap_or_else(|| {
             let callsite = Arc::new(describe(metadata, plain, sink));
-            self.0.insert(&identifier, &callsite)
+            self.0.insert(metadata, &callsite)
         })
     }
 
     /// A callsite was registered, perhaps again, because filters changed: whether its `return` events still come has
     /// to be seen anew.
     pub(crate) fn registered(&self, metadata: &'static Metadata<'static>) {
-        if let Some(callsite) = self.0.get(&metadata.callsite()) {
+        if let Some(callsite) = self.0.get(metadata) {
             callsite.returns.store(false, Ordering::Relaxed);
         }
     }
@@ -61,6 +59,7 @@ fn describe(metadata: &'static Metadata<'static>, plain: bool, sink: &dyn Sink) 
         implied: implied.and_then(Kind::from_word),
         hidden: scope::is_infrastructure(metadata.target(), &fields),
         fields,
+        kept: Box::default(),
         shown: Lanes::NONE,
         recorded: true,
         returns: AtomicBool::new(false),
@@ -73,7 +72,27 @@ fn describe(metadata: &'static Metadata<'static>, plain: bool, sink: &dyn Sink) 
     // What filters keep from every lane of observations is none, whatever its shape: it names no trace.
     let observations = sink.observations();
     callsite.hidden |= !observations.is_empty() && callsite.shown.intersection(observations).is_empty();
+    // Nobody is shown the spans: of what they say, only what holds for others is kept, or even formatted.
+    let wanted = if metadata.is_span() && callsite.shown.is_empty() {
+        Roles::HANDED_DOWN.with(Role::Name)
+    } else {
+        Roles::ALL
+    };
+    callsite.kept = callsite.fields.iter().map(|field| kept(field, wanted)).collect();
     callsite
+}
+
+/// What `tracing-log` adds to each event.
+const OF_THE_LOG_BRIDGE: [&str; 4] = ["log.target", "log.module_path", "log.file", "log.line"];
+
+/// What a field's value is taken for, if that is wanted. A method's receiver is no input, and what the `log` bridge
+/// adds is no field.
+fn kept(field: &CallsiteField, wanted: Roles) -> Option<(Role, Trust)> {
+    if field.name == "self" || OF_THE_LOG_BRIDGE.contains(&field.name) {
+        return None;
+    }
+    let Meaning { role, trust, .. } = field.meaning;
+    wanted.contain(role).then_some((role, trust))
 }
 
 pub(crate) fn severity(level: tracing::Level) -> Severity {

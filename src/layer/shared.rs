@@ -97,23 +97,25 @@ impl Core {
     }
 
     /// Takes the span's observation out, if it is one of this layer's, with what holds for it by now.
+    #[inline]
     pub(super) fn take<'a, S>(&self, span: &SpanRef<'a, S>) -> Option<OpenObservation>
     where
         S: LookupSpan<'a>,
     {
         // Nearly always nothing has changed, and one look is enough.
-        for _ in 0..2 {
-            let mut extensions = span.extensions_mut();
-            let open = Live::of_mut(&mut extensions)?;
-            if !Arc::ptr_eq(&open.trace.ground, &self.ground) {
-                return None;
-            }
-            if !open.is_stale() {
-                return Live::take(&mut extensions);
-            }
-            drop(extensions);
-            self.refresh(span);
+        let mut extensions = span.extensions_mut();
+        let open = Live::take(&mut extensions)?;
+        let is_ours = Arc::ptr_eq(&open.trace.ground, &self.ground);
+        if is_ours && !open.is_stale() {
+            return Some(open);
         }
+        // Nobody can have taken its place: it is the registry's lock that is held.
+        Live::put(&mut extensions, open).ok()?;
+        drop(extensions);
+        if !is_ours {
+            return None;
+        }
+        self.refresh(span);
         // A set that came meanwhile came after the end.
         Live::take(&mut span.extensions_mut())
     }
@@ -141,7 +143,7 @@ impl Core {
         S: LookupSpan<'a>,
     {
         let of_the_span = || self.callsite(span.metadata());
-        !event.recorded && of_the_span().is_some_and(|callsite| !callsite.recorded)
+        !event.recorded && of_the_span().is_some_and(|callsite| callsite.shown.is_empty())
     }
 
     /// Brings what of the trace holds for a span up to date, if any span changed something: down from the nearest
@@ -180,14 +182,23 @@ impl Core {
             return root();
         };
         // Nearly always nothing has changed, and one look is enough.
-        let born = self.on_nearest(&parent, |open| (!open.is_stale()).then(|| open.bear()));
-        let born = born.and_then(|born| {
-            born.or_else(|| {
-                let parent = self.nearest(&parent)?;
+        let mut born = None;
+        let mut bear = |open: &mut OpenObservation| {
+            if !open.is_stale() {
+                born = Some(open.bear());
+            }
+        };
+        let is_found = self.on(&parent, &mut bear).is_some()
+            || parent
+                .scope()
+                .skip(1)
+                .any(|span| self.on(&span, &mut bear).is_some());
+        if born.is_none() && is_found {
+            if let Some(parent) = self.nearest(&parent) {
                 self.refresh(&parent);
-                self.on(&parent, OpenObservation::bear)
-            })
-        });
+                born = self.on(&parent, OpenObservation::bear);
+            }
+        }
         born.unwrap_or_else(root)
     }
 

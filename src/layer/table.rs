@@ -2,13 +2,13 @@
 //! once, and a lock that they all take, even to read, is one counter that they all write.
 
 use std::fmt;
-use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher};
 use std::iter;
+use std::ptr;
 use std::sync::OnceLock;
 
-/// Keys that are addresses, each with a value for ever.
-pub(crate) struct Table<K, V> {
-    slots: Box<[OnceLock<(K, V)>]>,
+/// A value for ever for each of some things that stand where they are for ever: a thing is known by its address.
+pub(crate) struct Table<K: 'static, V> {
+    slots: Box<[OnceLock<(&'static K, V)>]>,
     /// Twice as large, for what finds no place here.
     next: OnceLock<Box<Self>>,
 }
@@ -19,7 +19,7 @@ const SLOTS: usize = 256;
 /// So many slots behind the one that its hash names can hold a key.
 const REACH: usize = 8;
 
-impl<K: Hash + Eq + Clone, V: Clone> Table<K, V> {
+impl<K, V: Clone> Table<K, V> {
     fn of(slots: usize) -> Self {
         Self {
             slots: iter::repeat_with(OnceLock::new).take(slots).collect(),
@@ -28,14 +28,15 @@ impl<K: Hash + Eq + Clone, V: Clone> Table<K, V> {
     }
 
     /// The value of a key.
-    pub(crate) fn get(&self, key: &K) -> Option<&V> {
+    #[inline]
+    pub(crate) fn get(&self, key: &'static K) -> Option<&V> {
         let hash = hash(key);
         let mut table = self;
         loop {
             for slot in table.reach(hash) {
                 // Slots are filled in this order, and never emptied.
                 let (known, value) = slot.get()?;
-                if known == key {
+                if ptr::eq(*known, key) {
                     return Some(value);
                 }
             }
@@ -44,13 +45,13 @@ impl<K: Hash + Eq + Clone, V: Clone> Table<K, V> {
     }
 
     /// The value of a key, this one if there is none.
-    pub(crate) fn insert(&self, key: &K, value: &V) -> &V {
+    pub(crate) fn insert(&self, key: &'static K, value: &V) -> &V {
         let hash = hash(key);
         let mut table = self;
         loop {
             for slot in table.reach(hash) {
-                let (known, value) = slot.get_or_init(|| (key.clone(), value.clone()));
-                if known == key {
+                let (known, value) = slot.get_or_init(|| (key, value.clone()));
+                if ptr::eq(*known, key) {
                     return value;
                 }
             }
@@ -59,12 +60,10 @@ impl<K: Hash + Eq + Clone, V: Clone> Table<K, V> {
         }
     }
 
-    fn reach(&self, hash: u64) -> impl Iterator<Item = &OnceLock<(K, V)>> {
+    fn reach(&self, hash: usize) -> impl Iterator<Item = &OnceLock<(&'static K, V)>> {
         // The number of slots is a power of two.
         let last = self.slots.len() - 1;
-        (hash as usize..)
-            .take(REACH)
-            .filter_map(move |at| self.slots.get(at & last))
+        (0..REACH).filter_map(move |step| self.slots.get(hash.wrapping_add(step) & last))
     }
 }
 
@@ -74,42 +73,17 @@ impl<K, V> fmt::Debug for Table<K, V> {
     }
 }
 
-impl<K: Hash + Eq + Clone, V: Clone> Default for Table<K, V> {
+impl<K, V: Clone> Default for Table<K, V> {
     fn default() -> Self {
         Self::of(SLOTS)
     }
 }
 
-fn hash<K: Hash>(key: &K) -> u64 {
-    BuildHasherDefault::<Address>::default().hash_one(key)
-}
-
-/// Hashes the address that a key is. Nobody outside chooses those, so nothing is to be guarded against: std's own hasher
-/// costs five times as much.
-#[derive(Clone, Copy, Default)]
-struct Address(u64);
-
-impl Hasher for Address {
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.write_u64(u64::from(*byte));
-        }
-    }
-
-    fn write_usize(&mut self, number: usize) {
-        self.write_u64(number as u64);
-    }
-
-    fn write_u64(&mut self, number: u64) {
-        // Fibonacci hashing: the golden ratio spreads addresses that differ in few bits over the upper half, from
-        // where the lower one is filled.
-        let spread = (self.0.rotate_left(26) ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        self.0 = spread ^ (spread >> 32);
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
+/// Hashes an address. Nobody outside chooses those, so nothing is to be guarded against. Fibonacci hashing: the golden ratio
+/// spreads addresses that differ in few bits over the upper half.
+fn hash<K>(key: &K) -> usize {
+    let address = ptr::from_ref(key).addr() as u64;
+    (address.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as usize
 }
 
 #[cfg(test)]
@@ -119,16 +93,18 @@ mod tests {
 
     use super::*;
 
+    static KEYS: [u64; 1_000] = [0; 1_000];
+
     #[test]
     fn every_key_keeps_its_first_value_however_many_there_are() {
         let table = Table::of(4);
-        for key in 0..1_000_u64 {
-            assert_eq!(table.get(&key), None);
-            assert_eq!(*table.insert(&key, &(key * 2)), key * 2);
+        for (number, key) in KEYS.iter().enumerate() {
+            assert_eq!(table.get(key), None);
+            assert_eq!(*table.insert(key, &(number * 2)), number * 2);
         }
-        for key in 0..1_000 {
-            assert_eq!(*table.insert(&key, &0), key * 2);
-            assert_eq!(table.get(&key), Some(&(key * 2)));
+        for (number, key) in KEYS.iter().enumerate() {
+            assert_eq!(*table.insert(key, &0), number * 2);
+            assert_eq!(table.get(key), Some(&(number * 2)));
         }
     }
 
@@ -141,7 +117,7 @@ mod tests {
                     let (table, together) = (&table, &together);
                     scope.spawn(move || {
                         together.wait();
-                        (0..500_u64).map(|key| *table.insert(&key, &thread)).collect()
+                        KEYS.iter().map(|key| *table.insert(key, &thread)).collect()
                     })
                 })
                 .collect();

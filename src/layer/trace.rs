@@ -2,13 +2,13 @@
 
 mod own;
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 pub(crate) use own::{Own, Said, take_attributes};
 
 use crate::above::ByHand;
-use crate::clock::{MonotonicNanos, UnixNanos};
+use crate::clock::UnixNanos;
 use crate::id::TraceId;
 use crate::layer::ground::Ground;
 use crate::model::{Fields, Lanes, SharedAttributes, TraceAttributes};
@@ -28,7 +28,10 @@ pub(crate) struct TraceState {
     /// The observation made by hand that all of it stands below.
     above: Option<Arc<dyn ByHand>>,
     /// The name of the first topmost observation: the trace's where nothing names it.
-    name: Mutex<Option<Arc<str>>>,
+    name: OnceLock<Arc<str>>,
+    /// What that observation was called later. Few are: the others' ends take no lock.
+    renamed: Mutex<Option<Arc<str>>>,
+    is_renamed: AtomicBool,
     /// What a span of it said last, and what came of that.
     said: Mutex<Option<Said>>,
 }
@@ -51,7 +54,11 @@ impl TraceState {
                 .as_ref()
                 .map_or_else(|| ground.source.clock.offset(), |above| above.offset()),
             changes: AtomicU64::new(0),
-            name: Mutex::new(above.as_ref().map(|above| above.trace_name())),
+            name: above
+                .as_ref()
+                .map_or_else(OnceLock::new, |above| above.trace_name().into()),
+            renamed: Mutex::default(),
+            is_renamed: AtomicBool::new(false),
             said: Mutex::default(),
             above,
             ground,
@@ -70,12 +77,9 @@ impl TraceState {
         }
     }
 
-    pub(crate) fn now(&self) -> MonotonicNanos {
-        self.ground.source.clock.monotonic()
-    }
-
-    pub(crate) fn unix(&self, time: MonotonicNanos) -> UnixNanos {
-        time.wrapping_add(self.offset)
+    /// The time of day, by the clock that never goes back.
+    pub(crate) fn now(&self) -> UnixNanos {
+        self.ground.source.clock.monotonic().wrapping_add(self.offset)
     }
 
     pub(crate) fn changes(&self) -> u64 {
@@ -88,17 +92,19 @@ impl TraceState {
     }
 
     pub(crate) fn name(&self) -> Option<Arc<str>> {
-        self.name.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        if self.is_renamed.load(Ordering::Acquire) {
+            return self
+                .renamed
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clone();
+        }
+        self.name.get().cloned()
     }
 
     /// Names the trace if nothing has; answers whether it did.
     pub(crate) fn name_once(&self, name: &str) -> bool {
-        let mut known = self.name.lock().unwrap_or_else(PoisonError::into_inner);
-        let first = known.is_none();
-        if first {
-            *known = Some(name.into());
-        }
-        first
+        self.name.get().is_none() && self.name.set(name.into()).is_ok()
     }
 
     /// What comes of the words in `fields` below `above`, if the last span that said something said the same there:
@@ -121,7 +127,8 @@ impl TraceState {
     }
 
     pub(crate) fn rename(&self, name: &str) {
-        *self.name.lock().unwrap_or_else(PoisonError::into_inner) = Some(name.into());
+        *self.renamed.lock().unwrap_or_else(PoisonError::into_inner) = Some(name.into());
+        self.is_renamed.store(true, Ordering::Release);
     }
 }
 

@@ -18,21 +18,17 @@ pub(crate) struct Visitor<'a> {
     pub(crate) owner: u16,
 }
 
-/// What `tracing-log` adds to each event.
-const OF_THE_LOG_BRIDGE: [&str; 4] = ["log.target", "log.module_path", "log.file", "log.line"];
-
 impl Visitor<'_> {
+    #[inline]
     fn head(&self, field: &Field) -> Option<Head> {
-        let known = self.callsite.field(field.index())?;
-        // A method's receiver is no input, and what the `log` bridge adds is no field.
-        if known.name == "self" || OF_THE_LOG_BRIDGE.contains(&known.name) {
-            return None;
-        }
-        let mut head = Head::declared(field.index());
-        head.meaning(known.meaning);
-        head.late = self.late;
-        head.owner = self.owner;
-        Some(head)
+        let (role, trust) = self.callsite.kept(field.index())?;
+        Some(Head {
+            role,
+            trust,
+            late: self.late,
+            owner: self.owner,
+            ..Head::declared(field.index())
+        })
     }
 }
 
@@ -58,12 +54,20 @@ impl<'a> Survey<'a> {
         }
     }
 
+    #[inline]
     fn see(&mut self, field: &Field, bytes: usize) {
-        let role = self.callsite.field(field.index()).map(|known| known.meaning.role);
-        self.is_simple &= field.index() < 64 && role.is_some_and(|role| !WEIGHED.contain(role));
+        let Some((role, _)) = self.callsite.kept(field.index()) else {
+            return;
+        };
+        self.is_simple &= field.index() < 64 && !WEIGHED.contain(role);
         self.declared |= 1 << (field.index() % 64);
         self.bytes += bytes;
         self.count += 1;
+    }
+
+    /// It has to be formatted, if it is kept.
+    fn see_unformatted(&mut self, field: &Field) {
+        self.is_simple &= self.callsite.kept(field.index()).is_none();
     }
 }
 
@@ -103,12 +107,12 @@ impl Visit for Survey<'_> {
         self.see(field, value.len());
     }
 
-    fn record_error(&mut self, _: &Field, _: &(dyn Error + 'static)) {
-        self.is_simple = false;
+    fn record_error(&mut self, field: &Field, _: &(dyn Error + 'static)) {
+        self.see_unformatted(field);
     }
 
-    fn record_debug(&mut self, _: &Field, _: &dyn fmt::Debug) {
-        self.is_simple = false;
+    fn record_debug(&mut self, field: &Field, _: &dyn fmt::Debug) {
+        self.see_unformatted(field);
     }
 }
 

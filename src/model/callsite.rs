@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::field::Meaning;
+use crate::field::{Meaning, Role, Trust};
 use crate::model::{Kind, Lanes, Level};
 
 /// How grave a span or an event is, as its source says.
@@ -43,6 +43,8 @@ pub(crate) struct Callsite {
     pub(crate) file: Option<&'static str>,
     pub(crate) line: Option<u32>,
     pub(crate) fields: Box<[CallsiteField]>,
+    /// What the value of each field is taken for; none where it is not kept.
+    pub(crate) kept: Box<[Option<(Role, Trust)>]>,
     /// The type that its shape implies: some frameworks say it by nothing else.
     pub(crate) implied: Option<Kind>,
     /// An event of it says something of the span around it.
@@ -61,6 +63,12 @@ pub(crate) struct Callsite {
 impl Callsite {
     pub(crate) fn field(&self, index: usize) -> Option<&CallsiteField> {
         self.fields.get(index)
+    }
+
+    /// What the value of a field is taken for, unless it is not kept.
+    #[inline]
+    pub(crate) fn kept(&self, index: usize) -> Option<(Role, Trust)> {
+        *self.kept.get(index)?
     }
 
     pub(crate) fn has_returned(&self) -> bool {

@@ -36,6 +36,8 @@ pub(crate) struct Recorded {
     pub(crate) trace_name: Option<Arc<str>>,
     pub(crate) fields: Fields,
     pub(crate) events: SmallVec<[EventHead; 1]>,
+    /// That of an event of the last use.
+    event_callsite: Option<Arc<Callsite>>,
     pub(crate) links: Vec<Link>,
     /// Events that were not kept, past the limit.
     pub(crate) dropped_events: u32,
@@ -65,6 +67,7 @@ impl Recorded {
             trace_name: None,
             fields: Fields::default(),
             events: SmallVec::new(),
+            event_callsite: None,
             links: Vec::new(),
             dropped_events: 0,
             dropped_fields: 0,
@@ -72,13 +75,23 @@ impl Recorded {
         }
     }
 
-    /// Forgets everything, and keeps the buffer for one more; the callsite stays, since the next one is often of the
+    /// An event, with its values beside it.
+    pub(crate) fn event(&mut self, time: UnixNanos, callsite: &Arc<Callsite>, kind: EventKind) {
+        // One for another is not counted: all threads count the same callsite, and each makes the others wait.
+        let kept = self.event_callsite.take_if(|kept| Arc::ptr_eq(kept, callsite));
+        let callsite = kept.unwrap_or_else(|| Arc::clone(callsite));
+        self.events.push(EventHead { time, callsite, kind });
+    }
+
+    /// Forgets everything, and keeps the buffer for one more; the callsites stay, since the next one is often of the
     /// same.
     pub(crate) fn clear(&mut self) {
         let mut fields = std::mem::take(&mut self.fields);
         fields.clear();
+        let last = self.events.pop().map(|event| event.callsite);
         *self = Self {
             fields,
+            event_callsite: last.or(self.event_callsite.take()),
             ..Self::new(Arc::clone(&self.callsite), self.trace_id, self.id)
         };
     }

@@ -1,7 +1,10 @@
 //! Several destinations of a kind at once, each with a filter and books of its own.
 
+use std::cell::Cell;
+use std::fmt;
 use std::time::Duration;
 
+use tracing::field::Empty;
 use tracing::{Dispatch, debug_span, dispatcher, info, info_span, warn_span};
 use tracing_llm::{Langfuse, LangfuseBuilder, Otlp};
 use tracing_subscriber::layer::SubscriberExt;
@@ -185,6 +188,54 @@ fn what_no_project_is_shown_names_no_trace_and_hides_no_user() {
 SPAN 'handle'  trace=handle  session=s-1  tags=["a","b"]  root, no parent
 "#
     );
+}
+
+#[test]
+fn of_what_nobody_is_shown_only_what_it_says_of_the_trace_is_formatted() {
+    struct Counted<'a>(&'a str, &'a Cell<u32>);
+    impl fmt::Debug for Counted<'_> {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            self.1.set(self.1.get() + 1);
+            f.write_str(self.0)
+        }
+    }
+    let langfuse = Receiver::langfuse();
+    let (layer, llm) = tracing_llm::builder()
+        .langfuse(project(&langfuse).filter("shop=info"))
+        .build()
+        .unwrap();
+    let subscriber = Dispatch::new(tracing_subscriber::registry().with(layer));
+    let (said, unsaid) = (Cell::new(0), Cell::new(0));
+    dispatcher::with_default(&subscriber, || {
+        let ask = info_span!(target: "shop", "ask", model = "m", prompt = "p");
+        let _ask = ask.entered();
+        let call = info_span!(
+            target: "framework",
+            "call",
+            gen_ai.request.model = ?Counted("m", &unsaid),
+            gen_ai.usage.input_tokens = 5,
+            session.id = ?Counted("s-1", &said),
+            answer = Empty,
+        );
+        let _call = call.clone().entered();
+        call.record("answer", format_args!("{:?}", Counted("42", &unsaid)));
+        info!(target: "framework", detail = ?Counted("sent", &unsaid));
+        drop(info_span!(target: "shop", "tool", as_type = "tool"));
+    });
+    llm.flush_blocking(Duration::from_secs(20));
+    // As if the call were not there, but for its session: it does not take the model's call from the span above it.
+    let rows = rows::of_requests(&langfuse.requests());
+    let seen = |row: &rows::Row| (row.name.clone(), row.kind.clone(), row.session.clone());
+    let mut seen: Vec<_> = rows.iter().map(seen).collect();
+    seen.sort();
+    assert_eq!(
+        seen,
+        [
+            ("ask".to_owned(), "GENERATION".to_owned(), None),
+            ("tool".to_owned(), "TOOL".to_owned(), Some("s-1".to_owned())),
+        ]
+    );
+    assert_eq!((said.get(), unsaid.get()), (1, 0));
 }
 
 #[test]

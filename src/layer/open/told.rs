@@ -1,5 +1,6 @@
 //! What is told to an open observation: values, events, results, links.
 
+use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -8,9 +9,7 @@ use tracing::span::Record;
 use super::OpenObservation;
 use crate::field::{Role, Roles, Trust};
 use crate::layer::visit::{Survey, Visitor};
-use crate::model::{
-    Callsite, EventHead, EventKind, Fields, Head, Kind, Level, Link, Recorded, TraceAttributes,
-};
+use crate::model::{Callsite, EventKind, Fields, Head, Kind, Level, Link, Recorded, TraceAttributes};
 
 /// How many events of one span are kept (OpenTelemetry's default limit); the rest is counted.
 const EVENT_LIMIT: usize = 128;
@@ -20,8 +19,8 @@ const LINK_LIMIT: usize = 128;
 impl OpenObservation {
     /// Something was recorded: it counts for the end of a span that is left and waits for its children.
     fn touch(&mut self) {
-        if self.waits_since.is_some() {
-            self.last_touch = self.trace.now();
+        if let Some(since) = &mut self.waits_since {
+            *since = NonZeroU64::new(self.trace.now()).unwrap_or(*since);
         }
     }
 
@@ -84,7 +83,7 @@ impl OpenObservation {
     }
 
     /// An event inside the span, with values that it owns.
-    pub(crate) fn event(&mut self, callsite: Arc<Callsite>, kind: EventKind, values: &Fields) {
+    pub(crate) fn event(&mut self, callsite: &Arc<Callsite>, kind: EventKind, values: &Fields) {
         if !self.is_kept() {
             return;
         }
@@ -96,8 +95,8 @@ impl OpenObservation {
             return;
         }
         let owner = u16::try_from(self.recorded.events.len() + 1).unwrap_or(u16::MAX);
-        let time = self.trace.unix(self.trace.now());
-        self.recorded.events.push(EventHead { time, callsite, kind });
+        let time = self.trace.now();
+        self.recorded.event(time, callsite, kind);
         self.recorded.fields.append(values, |head| head.owner = owner);
     }
 
@@ -114,7 +113,7 @@ impl OpenObservation {
     }
 
     /// The error that the function returned, reported at some severity.
-    pub(crate) fn failed(&mut self, level: Option<Level>, callsite: Arc<Callsite>, values: &Fields) {
+    pub(crate) fn failed(&mut self, level: Option<Level>, callsite: &Arc<Callsite>, values: &Fields) {
         self.failed = true;
         if !self.is_kept() {
             return;
@@ -154,13 +153,13 @@ impl OpenObservation {
     }
 
     pub(crate) fn end_now(&mut self) {
-        self.end = Some(self.trace.now());
+        self.recorded.end = self.trace.now();
     }
 
     pub(crate) fn first_token_now(&mut self) {
         self.touch();
         if self.recorded.first_token.is_none() {
-            self.recorded.first_token = Some(self.trace.unix(self.trace.now()));
+            self.recorded.first_token = Some(self.trace.now());
         }
     }
 

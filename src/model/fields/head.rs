@@ -1,7 +1,9 @@
 //! What is known of a value before it is written: its name, and what it says.
 
 use super::Range;
-use crate::field::{Meaning, Role, Trust};
+#[cfg(test)]
+use crate::field::Meaning;
+use crate::field::{Role, Trust};
 
 /// The name of a field.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -58,6 +60,7 @@ impl Head {
         }
     }
 
+    #[cfg(test)]
     pub(crate) fn meaning(&mut self, meaning: Meaning) {
         self.role = meaning.role;
         self.trust = meaning.trust;
