@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use tracing::level_filters::LevelFilter;
-use tracing::{Dispatch, dispatcher, info_span};
+use tracing::{Dispatch, Level, dispatcher, info_span};
 use tracing_llm::export::{Batch, ExportFuture, Exported, Exporter, Scope};
 use tracing_llm::{Otlp, Pipeline};
 use tracing_subscriber::layer::SubscriberExt;
@@ -29,10 +29,12 @@ enum Beneath {
     Destinations,
     /// One destination, whose filter turns the spans off.
     Filter,
+    /// Two destinations, and a level that has no such spans.
+    Level,
 }
 
 /// **empty** has no fields.
-pub(crate) const WORKLOADS: [Workload; 5] = [
+pub(crate) const WORKLOADS: [Workload; 7] = [
     Workload {
         name: "empty-bare",
         beneath: Beneath::Registry,
@@ -54,6 +56,16 @@ pub(crate) const WORKLOADS: [Workload; 5] = [
         run: generation,
     },
     Workload {
+        name: "generation-leveled",
+        beneath: Beneath::Level,
+        run: generation,
+    },
+    Workload {
+        name: "generation-filtered",
+        beneath: Beneath::Filter,
+        run: generation,
+    },
+    Workload {
         name: "generation",
         beneath: Beneath::Destinations,
         run: generation,
@@ -65,10 +77,15 @@ impl Workload {
     /// back.
     pub(crate) fn set_up(self, spans: u64, measure: impl FnOnce(&dyn Fn())) {
         let builder = tracing_llm::builder().on_diagnostic(|_| {});
+        let level = match self.beneath {
+            Beneath::Level => Level::WARN,
+            _ => Level::INFO,
+        };
         let builder = if self.beneath == Beneath::Filter {
-            builder.otlp_to(Otlp::new("http://127.0.0.1:9").filter(concat!(module_path!(), "=off")))
+            builder.otlp_to(Otlp::new("http://127.0.0.1:9").filter("agent=info"))
         } else {
             builder
+                .level(level)
                 .exporter(Discard("otlp"), Scope::Everything)
                 .exporter(Discard("langfuse"), Scope::Observations)
         };

@@ -276,6 +276,7 @@ impl OpenObservation {
     }
 
     /// The span closed, and its attributes are fresh.
+    #[inline]
     pub(crate) fn finish(self) -> Finished {
         // A function that is no future comes to its end; if it said nothing, its `err` was below the level.
         // One that is left more than once is a future, or several pieces of work.

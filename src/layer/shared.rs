@@ -112,9 +112,14 @@ impl Core {
         // Nobody can have taken its place: it is the registry's lock that is held.
         Live::put(&mut extensions, open).ok()?;
         drop(extensions);
-        if !is_ours {
-            return None;
-        }
+        if is_ours { self.take_stale(span) } else { None }
+    }
+
+    #[cold]
+    fn take_stale<'a, S>(&self, span: &SpanRef<'a, S>) -> Option<OpenObservation>
+    where
+        S: LookupSpan<'a>,
+    {
         self.refresh(span);
         // A set that came meanwhile came after the end.
         Live::take(&mut span.extensions_mut())
@@ -202,6 +207,7 @@ impl Core {
         born.unwrap_or_else(root)
     }
 
+    #[inline]
     pub(super) fn finished(&self, finished: Finished) {
         if let Some(word) = finished
             .unknown_type

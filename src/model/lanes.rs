@@ -61,6 +61,7 @@ pub(crate) struct Parents(SmallVec<[(SpanId, Lanes); 1]>);
 
 impl Parents {
     /// The parents of a child of `parent`, which is shown in `shown` of `all` lanes and has `above` it.
+    #[inline]
     pub(crate) fn below(parent: SpanId, shown: Lanes, above: &Self, all: Lanes) -> Self {
         if shown.contains_all(all) {
             return Self(smallvec![(parent, all)]);
