@@ -210,7 +210,8 @@ impl Fields {
 
     /// Keeps a name that came at run time.
     pub(crate) fn name(&mut self, name: &str) -> Key {
-        Key::Given(self.write(name))
+        let name = cut(name, VALUE_LIMIT);
+        Key::Given(self.write_whole(&name))
     }
 
     /// Adds what another buffer holds; `adapt` sees each head on its way.
@@ -297,7 +298,9 @@ impl Fields {
         self.make_room();
         let at = self.texts.len();
         let for_media = self.room_for_media();
-        bounded::write(&mut self.texts, text, for_media);
+        if bounded::write(&mut self.texts, text, for_media) {
+            self.give_back();
+        }
         let len = self.texts.len() - at;
         self.large += if len > VALUE_LIMIT + bounded::CUT.len() {
             len

@@ -24,13 +24,14 @@ pub(crate) fn cut(text: &str, limit: usize) -> Cow<'_, str> {
     Cow::Owned(format!("{}{CUT}", text.get(..end).unwrap_or_default()))
 }
 
-/// Appends formatted text, up to the limit; so many bytes more where media are in it.
-pub(super) fn write(out: &mut String, text: fmt::Arguments<'_>, for_media: usize) {
+/// Appends formatted text, up to the limit; so many bytes more where media are in it. Answers whether those were needed.
+pub(super) fn write(out: &mut String, text: fmt::Arguments<'_>, for_media: usize) -> bool {
     let mut writer = Bounded {
         start: out.len(),
         out,
         left: VALUE_LIMIT,
         for_media,
+        is_wide: false,
         cut: false,
     };
     // An error is the bound reached, or a user's `Debug` that gave up: what is there stays.
@@ -38,6 +39,7 @@ pub(super) fn write(out: &mut String, text: fmt::Arguments<'_>, for_media: usize
     if writer.cut {
         writer.out.push_str(CUT);
     }
+    writer.is_wide
 }
 
 /// Writes text until the bound, then stops the formatting.
@@ -47,6 +49,8 @@ struct Bounded<'a> {
     left: usize,
     /// What may be added to `left`, once.
     for_media: usize,
+    /// It was.
+    is_wide: bool,
     cut: bool,
 }
 
@@ -58,6 +62,7 @@ impl Bounded<'_> {
         let is_media = for_media > 0 && (media_text::may_be_in(text) || media_text::may_be_in(written));
         if is_media {
             self.left += for_media;
+            self.is_wide = true;
         }
         is_media
     }

@@ -121,6 +121,12 @@ impl Fields {
         Some(Cow::Owned(whole))
     }
 
+    /// Of the room that was doubled for a text which came in pieces only a little is kept: it weighs in the queue, also where the
+    /// text was cut in the end.
+    pub(super) fn give_back(&mut self) {
+        self.texts.shrink_to(self.texts.len() + BESIDE);
+    }
+
     fn write_large(&mut self, text: &str) -> Range {
         self.make_room_for(text);
         let at = self.texts.len();
@@ -159,7 +165,7 @@ const TOO_MUCH: &str = "more than an observation may have";
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Media;
+    use crate::model::{Key, Media};
 
     fn image(mebibytes: usize) -> String {
         Media::from_bytes("image/png", vec![7; mebibytes << 20]).to_data_uri()
@@ -215,6 +221,28 @@ mod tests {
         let text = last(&fields).as_str().unwrap();
         assert_eq!(text.len(), VALUE_LIMIT + bounded::CUT.len());
         assert!(text.ends_with(bounded::CUT) && !fields.has_large());
+    }
+
+    #[test]
+    fn a_debug_in_pieces_weighs_what_is_kept_of_it() {
+        let debug = |images: usize| {
+            let mut fields = Fields::default();
+            fields.debug(Head::declared(0), &vec![image(2); images]);
+            fields
+        };
+        let whole = debug(5);
+        assert!(whole.has_large() && whole.capacity() < whole.weight() + 2 * BESIDE);
+        let cut = debug(7);
+        assert!(!cut.has_large() && cut.capacity() < VALUE_LIMIT + 2 * BESIDE);
+    }
+
+    #[test]
+    fn a_name_is_cut_whatever_is_in_it() {
+        let mut fields = Fields::default();
+        let Key::Given(name) = fields.name(&image(2)) else {
+            panic!()
+        };
+        assert_eq!(fields.text(name).len(), VALUE_LIMIT + bounded::CUT.len());
     }
 
     #[test]
