@@ -7,12 +7,14 @@
 //! them knows that it has no media.
 
 mod around;
+mod reference;
 
 use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
 use self::around::Shape;
+pub(crate) use self::reference::{Reference, in_words};
 
 /// What stands before the content of a data URI.
 pub(crate) const MARK: &str = ";base64,";
@@ -135,8 +137,9 @@ fn read(text: &str, floor: usize, run: Run) -> Option<(usize, Inline<'_>)> {
         Shape::Block { mime } => (run.start, mime),
     };
     let is_torn = match after {
-        // An escaped slash or plus, where no padding says that this is the end.
-        [b'\\', b'/' | b'u', ..] if run.padding == 0 => true,
+        // An escaped slash or plus, where no padding says that this is the end; or a text that somebody has cut.
+        [b'\\', b'/' | b'u', ..] | [b'.', b'.', b'.', ..] if run.padding == 0 => true,
+        _ if run.padding == 0 && after.starts_with("…".as_bytes()) => true,
         [next, ..] => is_base64(next) || matches!(next, b'_' | b'-' | b'%' | b'='),
         [] => false,
     };

@@ -1,5 +1,6 @@
 //! One line of text for a terminal: bounded, and with nothing in it that a terminal would obey.
 
+use crate::media_text::in_words;
 use crate::model::ValueRef;
 
 /// A short text on one line: at most `width` characters, then an ellipsis.
@@ -9,24 +10,25 @@ pub(crate) fn word(text: &str, width: usize) -> String {
     line.text
 }
 
-/// The first line of a value that is not blank, followed by an ellipsis when more follows. JSON is one line; of a
+/// The first line of a value that is not blank, followed by an ellipsis when more follows; of media their type. JSON is one line; of a
 /// chat that does not fit, the last message is shown: the first is the same in every call.
 pub(super) fn first_line(value: ValueRef<'_>, width: usize) -> String {
     let mut line = Line::new(width);
     match value {
         ValueRef::Text(text) | ValueRef::Debug(text) | ValueRef::Error(text) => {
             let mut lines = text.lines().filter(|line| !line.trim().is_empty());
-            line.extend(lines.next().unwrap_or_default().trim().chars());
+            line.extend(in_words(lines.next().unwrap_or_default().trim()).chars());
             if lines.next().is_some() && !line.cut {
                 line.text.push_str(" …");
             }
         }
-        ValueRef::Json(text) => match last_message(text).filter(|_| compact(text).nth(width).is_some()) {
-            Some(message) => {
-                line.extend("[…,".chars().chain(compact(message)).chain([']']));
+        ValueRef::Json(text) => {
+            let text = &*in_words(text);
+            match last_message(text).filter(|_| compact(text).nth(width).is_some()) {
+                Some(message) => line.extend("[…,".chars().chain(compact(message)).chain([']'])),
+                None => line.extend(compact(text)),
             }
-            None => line.extend(compact(text)),
-        },
+        }
         ValueRef::Bytes(bytes) => line.extend(format!("{} bytes", bytes.len()).chars()),
         number => {
             let mut json = Vec::new();
@@ -159,6 +161,18 @@ mod tests {
         for odd in ["[", "]", "[,]", "[]]", r#"["\\"#, "{}", "[1,2]"] {
             json(odd, 0);
         }
+    }
+
+    #[test]
+    fn of_media_the_type_is_shown() {
+        let png = "@@@langfuseMedia:type=image/png|id=Fmuwmqjxy3J57vR601MKdr|source=base64_data_uri@@@";
+        let text = format!("see {png}\nand");
+        assert_eq!(first_line(ValueRef::Text(&text), 80), "see [image/png] …");
+        let json = format!(r#"{{"question": "what is it?", "scan": "{png}"}}"#);
+        assert_eq!(
+            first_line(ValueRef::Json(&json), 80),
+            r#"{"question":"what is it?","scan":"[image/png]"}"#
+        );
     }
 
     #[test]

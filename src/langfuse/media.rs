@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::http;
 use crate::langfuse::client::answer::{text, time};
 use crate::langfuse::client::{Langfuse, Request};
+use crate::media_text::Reference;
 
 pub use self::upload::ItemPart;
 
@@ -81,8 +82,6 @@ impl fmt::Debug for StoredMedia {
 
 /// The id in a reference; what is none is one.
 fn id_of(text: &str) -> &str {
-    let reference = text.trim().strip_prefix("@@@langfuseMedia:");
-    let reference = reference.map(|parts| parts.trim_end_matches("@@@"));
-    let mut parts = reference.into_iter().flat_map(|parts| parts.split('|'));
-    parts.find_map(|part| part.strip_prefix("id=")).unwrap_or(text)
+    let reference = Reference::all(text).next();
+    reference.map_or(text.trim(), |reference| reference.id)
 }

@@ -89,6 +89,8 @@ fn what_is_not_whole_is_not_decoded() {
         format!("{bare}%3D"),
         format!(r"{bare}\/{bare}"),
         format!(r"{bare}\u002B"),
+        format!("{bare}… [truncated]"),
+        format!("{bare}..."),
         bare[..1025].to_owned(),
         format!("{base64}="),
     ] {

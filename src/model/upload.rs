@@ -9,6 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 
 use crate::id::{SpanId, TraceId};
+use crate::media_text::Reference;
 
 /// Bytes as the server knows them: by their type and their SHA-256.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -19,7 +20,7 @@ pub(crate) struct Blob {
 }
 
 /// Where in an observation it stands.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) enum Spot {
     Input,
     Output,
@@ -65,7 +66,8 @@ pub(crate) struct Shelf(Mutex<Known>);
 
 #[derive(Default)]
 struct Known {
-    blobs: HashMap<[u8; 32], Place>,
+    /// By their hashes, each with its type: the server wants bytes again that come under another.
+    blobs: HashMap<[u8; 32], (String, Place)>,
     /// The oldest first.
     order: VecDeque<[u8; 32]>,
 }
@@ -75,7 +77,7 @@ enum Place {
     Waiting(Weak<Body>),
 }
 
-/// Of so many blobs it is known where they are: 4096, some 300 KiB. The oldest is forgotten, and its bytes are offered to the
+/// Of so many blobs it is known where they are: 4096, some 500 KiB. The oldest is forgotten, and its bytes are offered to the
 /// server anew.
 const MOST_KNOWN: usize = 4096;
 
@@ -94,8 +96,8 @@ impl Blob {
 
     /// What stands in a value in their place, as Langfuse's server and SDKs write it.
     pub(crate) fn reference(&self) -> String {
-        let (mime, id) = (&self.mime, self.id());
-        format!("@@@langfuseMedia:type={mime}|id={id}|source=base64_data_uri@@@")
+        let (mime, id) = (&*self.mime, &*self.id());
+        Reference { mime, id }.write()
     }
 
     /// Its id at the server, which makes it in the same way: the first 22 characters of the hash.
@@ -114,7 +116,7 @@ impl Upload {
         (trace, observation, spot): (TraceId, SpanId, Spot),
         shelf: &Shelf,
     ) -> Self {
-        let (body, bears) = shelf.take(blob.sha256, bytes);
+        let (body, bears) = shelf.take(&blob, bytes);
         Self {
             blob,
             trace,
@@ -175,24 +177,24 @@ impl Body {
 
 impl Shelf {
     /// What an upload of this blob has to hold, and whether it is the one that brings it.
-    fn take(&self, sha256: [u8; 32], bytes: &Bytes) -> (Option<Arc<Body>>, bool) {
+    fn take(&self, blob: &Blob, bytes: &Bytes) -> (Option<Arc<Body>>, bool) {
         let mut known = self.lock();
-        let waiting = match known.blobs.get(&sha256) {
-            Some(Place::Stored) => return (None, false),
-            Some(Place::Waiting(body)) => body.upgrade(),
-            None => None,
+        let waiting = match known.blobs.get(&blob.sha256) {
+            Some((mime, Place::Stored)) if *mime == blob.mime => return (None, false),
+            Some((mime, Place::Waiting(body))) if *mime == blob.mime => body.upgrade(),
+            _ => None,
         };
         if let Some(body) = waiting.filter(|body| body.lock().is_some()) {
             return (Some(body), false);
         }
         let body = Arc::new(Body(Mutex::new(Some(bytes.clone()))));
-        known.put(sha256, Place::Waiting(Arc::downgrade(&body)));
+        known.put(blob, Place::Waiting(Arc::downgrade(&body)));
         (Some(body), true)
     }
 
     /// The project has it.
-    pub(crate) fn stored(&self, sha256: [u8; 32]) {
-        self.lock().put(sha256, Place::Stored);
+    pub(crate) fn stored(&self, blob: &Blob) {
+        self.lock().put(blob, Place::Stored);
     }
 
     /// The project does not have it, whatever was known.
@@ -214,11 +216,12 @@ impl fmt::Debug for Shelf {
 }
 
 impl Known {
-    fn put(&mut self, sha256: [u8; 32], place: Place) {
-        if self.blobs.insert(sha256, place).is_some() {
+    fn put(&mut self, blob: &Blob, place: Place) {
+        let kept = (blob.mime.clone(), place);
+        if self.blobs.insert(blob.sha256, kept).is_some() {
             return;
         }
-        self.order.push_back(sha256);
+        self.order.push_back(blob.sha256);
         if self.order.len() > MOST_KNOWN {
             if let Some(oldest) = self.order.pop_front() {
                 self.blobs.remove(&oldest);
@@ -233,12 +236,20 @@ mod tests {
 
     const SHA: [u8; 32] = [1; 32];
 
-    fn upload(shelf: &Shelf) -> Upload {
-        let blob = Blob {
-            mime: "image/png".to_owned(),
+    fn blob(mime: &str, sha256: [u8; 32]) -> Blob {
+        Blob {
+            mime: mime.to_owned(),
             len: 1000,
-            sha256: SHA,
-        };
+            sha256,
+        }
+    }
+
+    fn upload(shelf: &Shelf) -> Upload {
+        of_type("image/png", shelf)
+    }
+
+    fn of_type(mime: &str, shelf: &Shelf) -> Upload {
+        let blob = blob(mime, SHA);
         let place = (TraceId::from_seed("x"), SpanId::from_seed("x"), Spot::Input);
         Upload::new(blob, &Bytes::from(vec![0; 1000]), place, shelf)
     }
@@ -256,10 +267,20 @@ mod tests {
         let again = upload(&shelf);
         assert_eq!(kept(&again), (true, 1000));
         assert_eq!(kept(&upload(&shelf)), (true, 0));
-        shelf.stored(SHA);
+        shelf.stored(&again.blob);
         assert_eq!(kept(&upload(&shelf)), (false, 0));
         shelf.forget(SHA);
         assert_eq!(kept(&upload(&shelf)), (true, 1000));
+    }
+
+    #[test]
+    fn bytes_are_kept_when_they_come_under_another_type() {
+        let shelf = Shelf::default();
+        let has = |mime| of_type(mime, &shelf).bytes().is_some();
+        shelf.stored(&blob("image/jpg", SHA));
+        assert!(has("image/jpeg"));
+        shelf.stored(&blob("image/jpeg", SHA));
+        assert!(!has("image/jpeg") && has("image/jpg"));
     }
 
     #[test]
@@ -268,7 +289,7 @@ mod tests {
         for number in 0..MOST_KNOWN as u32 + 10 {
             let mut sha256 = [0; 32];
             sha256[..4].copy_from_slice(&number.to_be_bytes());
-            shelf.stored(sha256);
+            shelf.stored(&blob("image/png", sha256));
         }
         let known = shelf.lock();
         assert_eq!((known.blobs.len(), known.order.len()), (MOST_KNOWN, MOST_KNOWN));

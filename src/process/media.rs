@@ -6,12 +6,13 @@
 
 mod types;
 
+use std::collections::HashSet;
 use std::mem;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::media_text::{self, Inline};
+use crate::media_text::{self, Inline, Reference};
 use crate::model::{
     Blob, Field, Lane, Lanes, Observation, Recorded, Shelf, Spot, Upload, ValueRef, cut_value, is_large,
     left_out,
@@ -32,9 +33,24 @@ pub(crate) struct MediaTaker {
 struct Found {
     blob: Blob,
     bytes: Bytes,
-    reference: String,
+    id: String,
     /// The entry that it stood in.
     index: usize,
+}
+
+impl Found {
+    fn reference(&self) -> Reference<'_> {
+        Reference {
+            mime: &self.blob.mime,
+            id: &self.id,
+        }
+    }
+}
+
+/// What stands in a field in place of media, with the number of the field.
+fn references(field: Field<'_>) -> impl Iterator<Item = (usize, Reference<'_>)> {
+    let text = field.value.as_str().unwrap_or_default();
+    Reference::all(text).map(move |reference| (field.index, reference))
 }
 
 /// Why one is not sent; completes "left out: ".
@@ -110,26 +126,26 @@ impl MediaTaker {
 
     /// Where what was taken out is shown, each once.
     fn places(&mut self, observation: &Observation) -> Vec<(Found, Spot)> {
-        let contents = [
-            (Spot::Input, observation.input()),
-            (Spot::Output, observation.output()),
-        ];
-        let mut places: Vec<(Found, Spot)> = Vec::new();
-        for found in mem::take(&mut self.found) {
-            let is_in = |text: Option<&str>| text.is_some_and(|text| text.contains(&found.reference));
-            let shown = contents.iter().filter(|(_, text)| is_in(text.as_deref()));
+        let found = mem::take(&mut self.found);
+        // Each text is looked through once, however many media were in it.
+        let (input, output) = (observation.input(), observation.output());
+        let contents = [(Spot::Input, &input), (Spot::Output, &output)].map(|(spot, text)| {
+            let all: HashSet<_> = Reference::all(text.as_deref().unwrap_or_default()).collect();
+            (spot, all)
+        });
+        // What the mask took, or a switch withholds, goes nowhere; nor does what only an event says.
+        let beside: HashSet<_> = observation.fields().flat_map(references).collect();
+        let mut told = HashSet::new();
+        let mut places = Vec::new();
+        for one in &found {
+            let reference = one.reference();
+            let shown = contents.iter().filter(|(_, all)| all.contains(&reference));
             let mut spots: Vec<_> = shown.map(|(spot, _)| *spot).collect();
-            if spots.is_empty() {
-                // What the mask took, or a switch withholds, goes nowhere; nor does what only an event says.
-                let is_it = |field: Field<'_>| field.index == found.index && is_in(field.value.as_str());
-                spots.extend(observation.fields().any(is_it).then_some(Spot::Metadata));
+            if spots.is_empty() && beside.contains(&(one.index, reference)) {
+                spots.push(Spot::Metadata);
             }
-            for spot in spots {
-                let is_same = |(other, there): &(Found, Spot)| *there == spot && other.blob == found.blob;
-                if !places.iter().any(is_same) {
-                    places.push((found.clone(), spot));
-                }
-            }
+            spots.retain(|spot| told.insert((*spot, reference)));
+            places.extend(spots.into_iter().map(|spot| (one.clone(), spot)));
         }
         places
     }
@@ -160,11 +176,12 @@ impl MediaTaker {
         let mime = types::known(&inline.mime).ok_or(NO_TYPE)?;
         let bytes = inline.decode().ok_or(NO_BASE64)?;
         let blob = Blob::of(mime, &bytes);
-        let reference = blob.reference();
+        let id = blob.id();
+        let reference = Reference { mime, id: &id }.write();
         self.found.push(Found {
             blob,
             bytes: bytes.into(),
-            reference: reference.clone(),
+            id,
             index,
         });
         Ok(reference)

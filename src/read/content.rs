@@ -2,10 +2,11 @@
 
 use crate::field::{Role, Trust};
 use crate::json_text;
+use crate::media_text::Reference;
 use crate::model::{Content, Entry, Kind, Reading, Recorded, TextForm, Use, ValueRef};
 use crate::read::{is_content, messages, parts, text};
 
-/// Scalar arguments up to this length are metadata too: Langfuse filters on those.
+/// Scalar arguments up to this length are metadata too, since Langfuse filters on those. Nobody does on pictures.
 const SHORT: usize = 200;
 
 pub(super) fn read(recorded: &mut Recorded, reading: &mut Reading, captures_arguments: bool) {
@@ -162,7 +163,9 @@ fn is_short(entry: &Entry, value: ValueRef<'_>) -> bool {
     match value {
         ValueRef::Json(_) => false,
         ValueRef::Text(text) if is_content(entry.head.role) && json_text::is_container(text) => false,
-        value => value.as_str().is_none_or(|text| text.len() <= SHORT),
+        value => value
+            .as_str()
+            .is_none_or(|text| text.len() <= SHORT && Reference::all(text).next().is_none()),
     }
 }
 

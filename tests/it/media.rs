@@ -172,6 +172,8 @@ fn a_large_picture_survives_whichever_way_it_comes() {
         reference(langfuse.row("argument").input)
             .starts_with(r#"{"image":"@@@langfuseMedia:type=image/png|id="#)
     );
+    // It is no short word to filter by.
+    assert_eq!(langfuse.row("argument").metadata.get("image"), None);
     let output: Value = serde_json::from_str(&langfuse.row("returned").output.unwrap()).unwrap();
     assert_eq!(output["role"], "tool");
     id_in(&output["image"]);

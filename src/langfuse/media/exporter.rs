@@ -95,7 +95,7 @@ impl LangfuseMedia {
         }
         match self.steps(upload).await {
             Ok(()) => {
-                self.shelf.stored(upload.blob.sha256);
+                self.shelf.stored(&upload.blob);
                 upload.settle(Stage::Done);
             }
             Err(Trouble::Away(error)) => return Err(error),

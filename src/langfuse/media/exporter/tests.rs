@@ -182,7 +182,7 @@ async fn the_same_bytes_are_sent_once_and_told_of_each_place() {
 #[tokio::test]
 async fn bytes_that_the_server_wants_again_are_kept_the_next_time() {
     let mut scene = Scene::well();
-    scene.shelf.stored(upload(&scene.shelf).blob.sha256);
+    scene.shelf.stored(&upload(&scene.shelf).blob);
     let mut uploads = [upload(&scene.shelf)];
     assert_eq!(scene.is_refused(&mut uploads).await, NO_LONGER);
     assert!(upload(&scene.shelf).bytes().is_some());
