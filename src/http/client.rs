@@ -5,8 +5,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use bytes::Bytes;
-use reqwest::Method;
 use reqwest::header::HeaderMap;
+use reqwest::{Method, RequestBuilder};
 
 use crate::error::{Error, Kind};
 use crate::http::{Endpoint, Response, Tls, one_line};
@@ -33,7 +33,7 @@ pub(crate) enum HttpError {
 }
 
 impl Client {
-    /// The answer to a post is kept up to here. Langfuse answers with some 1500 bytes, of which nothing is needed.
+    /// The answer to what is brought is kept up to here. Langfuse answers with some 1500 bytes, of which nothing is needed.
     const MOST_BODY_BYTES: usize = 64 * 1024;
 
     /// An answer that is needed may have this much: a page of whole observations has some MiB.
@@ -99,10 +99,31 @@ impl Client {
             .post(endpoint.url().clone())
             .headers(headers)
             .body(body);
+        self.bring(endpoint, request, self.timeout).await
+    }
+
+    /// Puts a body, once, within `limit`.
+    pub(crate) async fn put(
+        &self,
+        endpoint: &Endpoint,
+        headers: HeaderMap,
+        body: Bytes,
+        limit: Duration,
+    ) -> Result<Response, HttpError> {
+        let request = self.inner.put(endpoint.url().clone()).headers(headers).body(body);
+        self.bring(endpoint, request, limit).await
+    }
+
+    async fn bring(
+        &self,
+        endpoint: &Endpoint,
+        request: RequestBuilder,
+        limit: Duration,
+    ) -> Result<Response, HttpError> {
         // The program's own client may have another limit, or none.
-        let mut answer = match request.timeout(self.timeout).send().await {
+        let mut answer = match request.timeout(limit).send().await {
             Ok(answer) => answer,
-            Err(error) => return Err(self.explain(endpoint, &error, self.timeout)),
+            Err(error) => return Err(self.explain(endpoint, &error, limit)),
         };
         let mut body = Vec::new();
         // The status has come, and it decides. A body that breaks off is only a shorter message.

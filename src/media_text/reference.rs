@@ -3,6 +3,7 @@
 //! Source: Langfuse's server and SDKs, which write and read it so.
 
 use std::borrow::Cow;
+use std::iter;
 
 const BEGIN: &str = "@@@langfuseMedia:";
 const END: &str = "@@@";
@@ -17,16 +18,22 @@ pub(crate) struct Reference<'t> {
 impl<'t> Reference<'t> {
     /// All that stand in a text.
     pub(crate) fn all(text: &'t str) -> impl Iterator<Item = Self> {
-        let pieces = text.split(BEGIN).skip(1);
-        pieces.filter_map(|piece| Self::first(piece).map(|(reference, _)| reference))
+        let mut rest = text;
+        iter::from_fn(move || {
+            let (_, reference, behind) = Self::first(rest)?;
+            rest = behind;
+            Some(reference)
+        })
     }
 
-    /// The one that has begun before this text, and what follows it.
-    fn first(text: &'t str) -> Option<(Self, &'t str)> {
-        let (parts, rest) = text.split_once(END)?;
-        let part = |name| parts.split('|').find_map(|part: &str| part.strip_prefix(name));
-        let (mime, id) = (part("type=")?, part("id=")?);
-        Some((Self { mime, id }, rest))
+    /// The first in a text, between what stands before it and what stands behind it.
+    pub(crate) fn first(text: &'t str) -> Option<(&'t str, Self, &'t str)> {
+        text.match_indices(BEGIN).find_map(|(at, begin)| {
+            let (parts, behind) = text.get(at + begin.len()..)?.split_once(END)?;
+            let part = |name| parts.split('|').find_map(|part: &str| part.strip_prefix(name));
+            let (mime, id) = (part("type=")?, part("id=")?);
+            Some((text.get(..at)?, Self { mime, id }, behind))
+        })
     }
 
     /// As it is written for content that was base64 in its value.
@@ -38,18 +45,16 @@ impl<'t> Reference<'t> {
 
 /// A text as people read it: `[image/png]` in place of a reference.
 pub(crate) fn in_words(text: &str) -> Cow<'_, str> {
-    let mut pieces = text.split(BEGIN);
-    let before = pieces.next().unwrap_or_default();
-    if before.len() == text.len() {
+    let mut rest = text;
+    let mut out = String::new();
+    while let Some((before, reference, behind)) = Reference::first(rest) {
+        out.extend([before, "[", reference.mime, "]"]);
+        rest = behind;
+    }
+    if out.is_empty() {
         return Cow::Borrowed(text);
     }
-    let mut out = before.to_owned();
-    for piece in pieces {
-        match Reference::first(piece) {
-            Some((reference, rest)) => out.extend(["[", reference.mime, "]", rest]),
-            None => out.extend([BEGIN, piece]),
-        }
-    }
+    out.push_str(rest);
     Cow::Owned(out)
 }
 

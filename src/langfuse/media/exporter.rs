@@ -118,12 +118,13 @@ impl LangfuseMedia {
                     wire::wanted(&upload.blob, place(upload)),
                 )
                 .await?;
+            match answer["mediaId"].as_str() {
+                Some(id) if id == upload.blob.id() => {}
+                Some(_) => return Err(Trouble::Refused(OTHER_ID.to_owned())),
+                None => return Err(Trouble::Refused(NO_LANGFUSE.to_owned())),
+            }
             let Some(url) = answer["uploadUrl"].as_str() else {
-                return if answer["mediaId"].is_string() {
-                    Ok(())
-                } else {
-                    Err(Trouble::Refused(NO_LANGFUSE.to_owned()))
-                };
+                return Ok(());
             };
             self.put(upload, url).await?;
         }
@@ -146,8 +147,8 @@ impl LangfuseMedia {
         let sent = storage.put(url, &upload.blob, bytes, limit).await;
         let report = |status: u16| wire::report(status, began.elapsed());
         let refusal = match sent {
-            Ok(status) => {
-                upload.stage = Stage::Sent(report(status));
+            Ok(()) => {
+                upload.stage = Stage::Sent(report(wire::STORED));
                 return Ok(());
             }
             Err(refusal) => refusal,
@@ -242,6 +243,8 @@ async fn all(futures: impl Iterator<Item = impl Future<Output = ()> + Send>) {
 }
 
 const NO_LANGFUSE: &str = "what answers is no Langfuse";
+const OTHER_ID: &str =
+    "the server has these bytes under an id that is not made of their hash, as the reference is";
 const NO_LONGER: &str = "its bytes are here no longer: they were there already, or failed before";
 
 #[cfg(test)]

@@ -7,12 +7,10 @@ use super::upload::tried;
 use crate::error::{Error, Kind};
 use crate::langfuse::client::wait::wait;
 use crate::langfuse::client::{Budget, Langfuse};
+use crate::media_text::Reference;
 use crate::model::{Blob, Media};
 
 const VERB: &str = "fetch media";
-
-/// What a reference begins and ends with.
-const MARKS: (&str, &str) = ("@@@langfuseMedia:", "@@@");
 
 impl Langfuse {
     /// The bytes of media, by their id or by the reference that stands in a value. They are those that the id was made of, or an
@@ -71,12 +69,12 @@ impl Langfuse {
         let mut known: HashMap<&str, String> = HashMap::new();
         let mut resolved = String::with_capacity(text.len());
         let mut rest = text;
-        while let Some((before, reference, behind)) = next_reference(rest) {
-            if !known.contains_key(reference) {
-                known.insert(reference, self.fetch_media(reference).await?.to_data_uri());
+        while let Some((before, reference, behind)) = Reference::first(rest) {
+            if !known.contains_key(reference.id) {
+                known.insert(reference.id, self.fetch_media(reference.id).await?.to_data_uri());
             }
             resolved.push_str(before);
-            resolved.extend(known.get(reference).map(String::as_str));
+            resolved.extend(known.get(reference.id).map(String::as_str));
             rest = behind;
         }
         resolved.push_str(rest);
@@ -89,7 +87,7 @@ impl Langfuse {
     ///
     /// The same.
     pub fn resolve_media_blocking(&self, text: &str) -> Result<String, Error> {
-        let count = u32::try_from(text.matches(MARKS.0).count()).unwrap_or(u32::MAX);
+        let count = u32::try_from(Reference::all(text).count()).unwrap_or(u32::MAX);
         let time = self.storage().time_for(MOST_BYTES).saturating_mul(count.max(1));
         wait(time, self.resolve_media(text))
     }
@@ -97,50 +95,3 @@ impl Langfuse {
 
 /// The most that an answer may have.
 const MOST_BYTES: usize = 64 * 1024 * 1024;
-
-/// What stands before the first reference, the reference, and what stands behind it.
-fn next_reference(text: &str) -> Option<(&str, &str, &str)> {
-    let (open, close) = MARKS;
-    let mut from = 0;
-    loop {
-        let at = from + text.get(from..)?.find(open)?;
-        let inside = at + open.len();
-        let len = text.get(inside..)?.find(close)?;
-        let reference = text.get(at..inside + len + close.len())?;
-        // Prose about references has no id in it.
-        if text
-            .get(inside..inside + len)?
-            .split('|')
-            .any(|part| part.starts_with("id="))
-        {
-            return Some((text.get(..at)?, reference, text.get(at + reference.len()..)?));
-        }
-        from = inside;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_reference_is_found_where_it_stands_and_nothing_else_is_one() {
-        let reference = "@@@langfuseMedia:type=image/png|id=abc|source=bytes@@@";
-        let text = format!("[\"{reference}\",1]");
-        assert_eq!(next_reference(&text), Some(("[\"", reference, "\",1]")));
-        for none in [
-            "",
-            "text",
-            "@@@langfuseMedia:",
-            "@@@langfuseMedia:type=…@@@",
-            "@@@ id=1 @@@",
-        ] {
-            assert_eq!(next_reference(none), None, "{none}");
-        }
-        let behind = format!("@@@langfuseMedia:x@@@ {reference}");
-        assert_eq!(
-            next_reference(&behind).map(|(before, found, _)| (before, found)),
-            Some(("@@@langfuseMedia:x@@@ ", reference))
-        );
-    }
-}

@@ -54,45 +54,35 @@ impl Storage {
         }
     }
 
-    /// Puts bytes at this address, once, within this time; answers with which status they were taken.
+    /// Puts bytes at this address, once, within this time.
     pub(super) async fn put(
         &self,
         url: &str,
         blob: &Blob,
         bytes: Bytes,
         limit: Duration,
-    ) -> Result<u16, Refusal> {
-        let headers = |endpoint: &Endpoint| {
-            headers(endpoint, blob).ok_or_else(|| never("its type cannot be sent".to_owned()))
-        };
-        let response = self.ask(Method::PUT, url, headers, bytes, limit).await?;
-        Ok(response.status.as_u16())
+    ) -> Result<(), Refusal> {
+        let (endpoint, client) = self.reach(url).await?;
+        let headers = headers(&endpoint, blob).ok_or_else(|| never("its type cannot be sent".to_owned()))?;
+        let outcome = client.put(&endpoint, headers, bytes, limit).await;
+        read(outcome, &endpoint).map(drop)
     }
 
     /// The bytes at this address, asked for once, within this time.
     pub(super) async fn get(&self, url: &str, limit: Duration) -> Result<Vec<u8>, Refusal> {
-        let headers = |_: &Endpoint| Ok(HeaderMap::new());
-        let response = self.ask(Method::GET, url, headers, Bytes::new(), limit).await?;
-        Ok(response.body)
+        let (endpoint, client) = self.reach(url).await?;
+        let outcome = client
+            .ask(Method::GET, &endpoint, HeaderMap::new(), Bytes::new(), limit)
+            .await;
+        Ok(read(outcome, &endpoint)?.body)
     }
 
-    async fn ask(
-        &self,
-        method: Method,
-        url: &str,
-        headers: impl FnOnce(&Endpoint) -> Result<HeaderMap, Refusal>,
-        body: Bytes,
-        limit: Duration,
-    ) -> Result<Response, Refusal> {
+    /// An address, and what connects to it.
+    async fn reach(&self, url: &str) -> Result<(Endpoint, Client), Refusal> {
         let endpoint =
             Endpoint::parse(url).map_err(|fault| never(format!("the address of the storage {fault}")))?;
-        let client = self
-            .client(&endpoint)
-            .await
-            .map_err(|error| never(error.to_string()))?;
-        let headers = headers(&endpoint)?;
-        let outcome = client.ask(method, &endpoint, headers, body, limit).await;
-        read(outcome, &endpoint)
+        let client = self.client(&endpoint).await;
+        Ok((endpoint, client.map_err(|error| never(error.to_string()))?))
     }
 
     /// What so many bytes may take, with all that belongs to it.

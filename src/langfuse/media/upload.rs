@@ -79,9 +79,9 @@ impl Langfuse {
         let (storage, bytes) = (Arc::clone(self.storage()), Bytes::copy_from_slice(media.bytes()));
         let began = Instant::now();
         let put = async move { tried(budget, |left| storage.put(&url, &blob, bytes.clone(), left)).await };
-        let status = self.on_our_thread(VERB, put).await?;
-        let status = status.map_err(|refusal| refusal.error(VERB))?;
-        let report = wire::report(status, began.elapsed());
+        let stored = self.on_our_thread(VERB, put).await?;
+        stored.map_err(|refusal| refusal.error(VERB))?;
+        let report = wire::report(wire::STORED, began.elapsed());
         let report = Request::change(Method::PATCH, VERB, &["media", &id]).body(report);
         self.call(report.repeatable().within(budget)).await?;
         Ok(reference)

@@ -16,6 +16,12 @@ pub(super) fn wanted(blob: &Blob, mut place: Value) -> Value {
     place
 }
 
+/// What is said of an upload that went well, whichever 2xx the storage has for it: Azure answers 201, and the server takes nothing
+/// but this for stored.
+///
+/// Source: `web/src/pages/api/public/media/index.ts`, which asks for the bytes again unless it was told so.
+pub(super) const STORED: u16 = 200;
+
 /// One that was made.
 pub(super) fn report(status: u16, time: Duration) -> Value {
     json!({

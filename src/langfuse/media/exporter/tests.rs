@@ -11,7 +11,7 @@ use crate::id::{SpanId, TraceId};
 use crate::langfuse::credentials::Credentials;
 use crate::langfuse::settings::LangfuseSettings;
 use crate::model::Blob;
-use crate::receiver::{Answer, Receiver, Request as Asked};
+use crate::receiver::{Answer, Pace, Receiver, Request as Asked};
 
 fn recorded(name: &str) -> Value {
     let mut lines = include_str!("../../../../tests/fixtures/langfuse/media.jsonl").lines();
@@ -232,6 +232,72 @@ async fn bytes_that_are_there_are_not_sent_again_for_a_report_that_failed() {
     scene.fails(&mut uploads).await;
     assert_eq!(scene.exporter.export(&mut uploads).await, Ok(Exported::all()));
     assert_eq!(scene.asked(), [POST, PATCH, PATCH, "PUT"]);
+}
+
+/// The server takes a 200 alone for what was uploaded: it would want the bytes again for ever, and shows them to nobody.
+#[tokio::test]
+async fn a_storage_that_answers_201_has_stored_it() {
+    let mut scene = Scene::new(|_| None, |_| Answer::status(201));
+    let mut uploads = [upload(&scene.shelf)];
+    assert_eq!(scene.exporter.export(&mut uploads).await, Ok(Exported::all()));
+    let report: Value = serde_json::from_slice(&scene.server.requests().pop().unwrap().body).unwrap();
+    assert_eq!(report["uploadHttpStatus"], 200);
+}
+
+/// The status decides; nothing that follows is needed.
+#[tokio::test]
+async fn an_answer_that_breaks_off_is_one() {
+    let torn = |_: &Asked| Answer::status(200).body("stored").at(Pace::ResetInBody);
+    let mut scene = Scene::new(|_| None, torn);
+    let mut uploads = [upload(&scene.shelf)];
+    assert_eq!(scene.exporter.export(&mut uploads).await, Ok(Exported::all()));
+    assert_eq!(scene.asked(), [POST, PATCH, "PUT"]);
+}
+
+#[tokio::test]
+async fn an_id_that_the_reference_does_not_have_is_a_failure() {
+    let mut scene = always(Answer::json(201, r#"{"mediaId":"other","uploadUrl":null}"#));
+    let mut uploads = [upload(&scene.shelf)];
+    assert_eq!(scene.is_refused(&mut uploads).await, OTHER_ID);
+    let mut scene = always(Answer::json(201, r#"{"mediaId":7,"uploadUrl":[]}"#));
+    let mut uploads = [upload(&scene.shelf)];
+    assert_eq!(scene.is_refused(&mut uploads).await, NO_LANGFUSE);
+}
+
+#[tokio::test]
+async fn an_address_of_the_storage_that_is_none_is_not_repeated() {
+    for url in [
+        "file:///planted",
+        "planted",
+        "https://",
+        "//planted",
+        "http://[planted",
+    ] {
+        let body = json!({"mediaId": "Fmuwmqjxy3J57vR601MKdr", "uploadUrl": url}).to_string();
+        let mut scene = always(Answer::json(201, &body));
+        let mut uploads = [upload(&scene.shelf)];
+        let why = scene.is_refused(&mut uploads).await;
+        assert!(
+            why.starts_with("the address of the storage ") && !why.contains("planted"),
+            "{why}"
+        );
+        assert_eq!(scene.asked(), [POST]);
+    }
+}
+
+/// What is signed for one host is no other host's affair.
+#[tokio::test]
+async fn a_redirect_of_the_storage_is_not_followed() {
+    let elsewhere = Receiver::new(|_| Answer::status(200));
+    let to = elsewhere.url();
+    let mut scene = Scene::new(|_| None, move |_| Answer::status(307).header("location", &to));
+    let mut uploads = [upload(&scene.shelf)];
+    let host = scene.storage.address();
+    assert_eq!(
+        scene.is_refused(&mut uploads).await,
+        format!("the storage, {host}, answered 307 Temporary Redirect")
+    );
+    assert!(elsewhere.requests().is_empty());
 }
 
 /// A server that answers every request so.
