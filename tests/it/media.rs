@@ -10,7 +10,7 @@ use base64::Engine as _;
 use serde_json::{Value, json};
 use tracing::{Dispatch, dispatcher, info_span, instrument};
 use tracing_llm::langfuse::{ItemPart, StoredMedia};
-use tracing_llm::{Builder, Guard, Media, Otlp, Usage, current};
+use tracing_llm::{Builder, Guard, Langfuse, Media, Otlp, Usage, current};
 use tracing_subscriber::layer::SubscriberExt;
 
 use crate::support::alone::alone;
@@ -607,6 +607,15 @@ fn an_item_of_a_dataset_is_given_media() {
         "{error}"
     );
     assert_eq!(gone.storage.requests().len(), 3);
+
+    let strange = Receiver::new(|_| Answer::json(201, r#"{"mediaId":"other","uploadUrl":null}"#));
+    let langfuse = Langfuse::builder(Receiver::PUBLIC_KEY, Receiver::SECRET_KEY).base_url(strange.url());
+    let error = langfuse
+        .build()
+        .unwrap()
+        .upload_media_blocking(&scan, &item, ItemPart::Input)
+        .unwrap_err();
+    assert!(error.is_unexpected_answer(), "{error}");
 }
 
 /// Nobody takes media where there is no Langfuse; a value of megabytes would only harm.

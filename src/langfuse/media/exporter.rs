@@ -59,7 +59,9 @@ impl LangfuseMedia {
 
     async fn send(&self, uploads: &mut [Box<Upload>]) -> Result<Exported, ExportError> {
         let error = Mutex::new(None);
-        let groups = Mutex::new(alike(uploads).into_iter());
+        let groups = alike(uploads);
+        let senders = self.at_once.min(groups.len());
+        let groups = Mutex::new(groups.into_iter());
         let next = || groups.lock().unwrap_or_else(PoisonError::into_inner).next();
         let sender = || async {
             while let Some(group) = next() {
@@ -75,7 +77,7 @@ impl LangfuseMedia {
                 }
             }
         };
-        all((0..self.at_once).map(|_| sender())).await;
+        all((0..senders).map(|_| sender())).await;
         if let Some(error) = error.into_inner().unwrap_or_else(PoisonError::into_inner) {
             return Err(error);
         }

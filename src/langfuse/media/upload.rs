@@ -70,12 +70,16 @@ impl Langfuse {
         // The id is the hash, so that twice is once.
         let wanted = Request::change(Method::POST, VERB, &["media"]).body(wire::wanted(&blob, place));
         let answer = self.call(wanted.repeatable().within(budget)).await?;
-        let url = answer.read(|json| Some(json.get("uploadUrl")?.as_str().map(str::to_owned)))?;
+        let id = blob.id();
+        let url = answer.read(|json| {
+            // The reference names it so.
+            json["mediaId"].as_str().filter(|known| *known == id)?;
+            Some(json.get("uploadUrl")?.as_str().map(str::to_owned))
+        })?;
         let reference = blob.reference();
         let Some(url) = url else {
             return Ok(reference);
         };
-        let id = blob.id();
         let (storage, bytes) = (Arc::clone(self.storage()), Bytes::copy_from_slice(media.bytes()));
         let began = Instant::now();
         let put = async move { tried(budget, |left| storage.put(&url, &blob, bytes.clone(), left)).await };
