@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::field::gen_ai;
 use crate::media_text::{self, Inline, Reference};
 use crate::model::{
     Blob, Field, Lane, Lanes, Observation, Recorded, Shelf, Spot, Upload, ValueRef, cut_value, is_large,
@@ -53,6 +54,24 @@ fn references(field: Field<'_>) -> impl Iterator<Item = (usize, Reference<'_>)> 
     Reference::all(text).map(move |reference| (field.index, reference))
 }
 
+/// Whether no project is shown it: what an event says, unless that is a message of a conversation.
+fn is_only_an_events(recorded: &Recorded, index: usize) -> bool {
+    let entries = recorded.fields.entries();
+    let owner = entries.get(index).map_or(0, |entry| entry.head.owner);
+    let Some(event) = owner
+        .checked_sub(1)
+        .and_then(|event| recorded.events.get(usize::from(event)))
+    else {
+        return false;
+    };
+    let named = |name: &str| {
+        let mut fields = entries.iter().filter(|entry| entry.head.owner == owner);
+        let field = fields.find(|entry| recorded.names(entry).0 == name)?;
+        recorded.fields.value(field).as_str()
+    };
+    !gen_ai::is_message(event.callsite.name, named)
+}
+
 /// Why one is not sent; completes "left out: ".
 type Reason = &'static str;
 
@@ -89,6 +108,7 @@ impl MediaTaker {
             let Some(text) = text.filter(|text| text.len() >= media_text::FLOOR) else {
                 continue;
             };
+            let is_sent = is_sent && !is_only_an_events(recorded, index);
             let is_large = is_large(text);
             let replaced =
                 media_text::replace(text, |inline| self.replacement(inline, index, is_sent, is_large));
@@ -133,7 +153,7 @@ impl MediaTaker {
             let all: HashSet<_> = Reference::all(text.as_deref().unwrap_or_default()).collect();
             (spot, all)
         });
-        // What the mask took, or a switch withholds, goes nowhere; nor does what only an event says.
+        // What the mask took, or a switch withholds, goes nowhere; nor does what only an event says, of which nothing was taken out.
         let beside: HashSet<_> = observation.fields().flat_map(references).collect();
         let mut told = HashSet::new();
         let mut places = Vec::new();

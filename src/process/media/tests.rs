@@ -2,7 +2,7 @@ use serde_json::json;
 
 use super::*;
 use crate::field::Role;
-use crate::model::{EventHead, EventKind, Head, Key, Media};
+use crate::model::{Callsite, EventHead, EventKind, Head, Key, Media};
 use crate::process::Masker;
 use crate::read::Reader;
 
@@ -132,20 +132,36 @@ fn what_is_masked_or_withheld_is_not_sent() {
     assert!(observation.input().is_none() && uploads.is_empty());
 }
 
-/// Langfuse is shown no events.
+/// Langfuse is shown no events but those that are messages; who is shown the others is left what they say.
 #[test]
-fn what_only_an_event_says_is_not_sent() {
-    let (_, uploads, _) = worked(&[TAKES, OTHER], |recorded| {
-        recorded.events.push(EventHead {
-            time: 0,
-            callsite: Arc::clone(&recorded.callsite),
-            kind: EventKind::Plain,
-        });
-        let mut head = Head::handle(Key::Known("shot"), Role::None);
-        head.owner = 1;
-        recorded.fields.str(head, &image(1, 1000));
-    });
-    assert!(uploads.is_empty(), "{uploads:?}");
+fn what_only_an_event_says_stays_there() {
+    let event = |name: &'static str| {
+        move |recorded: &mut Recorded| {
+            let callsite = Callsite {
+                name,
+                ..Callsite::default()
+            };
+            recorded.events.push(EventHead {
+                time: 0,
+                callsite: Arc::new(callsite),
+                kind: EventKind::Plain,
+            });
+            let mut head = Head::handle(Key::Known("content"), Role::None);
+            head.owner = 1;
+            recorded.fields.str(head, &image(1, 1000));
+        }
+    };
+    let said = |observation: &Observation| {
+        let mut events = observation.events();
+        let (_, mut fields) = events.next().unwrap();
+        fields.next().unwrap().value.as_str().unwrap().to_owned()
+    };
+    let (observation, uploads, unsent) = worked(&[TAKES, OTHER], event("logged"));
+    assert_eq!((uploads.len(), unsent), (0, 0));
+    assert_eq!(said(&observation), image(1, 1000));
+    let (observation, uploads, _) = worked(&[TAKES, OTHER], event("gen_ai.user.message"));
+    assert_eq!(uploads.len(), 1);
+    assert!(said(&observation).starts_with("@@@langfuseMedia:"));
 }
 
 #[test]
