@@ -10,8 +10,9 @@ use crate::otlp::encode::encode;
 use crate::otlp::poster::Poster;
 use crate::otlp::settings::OtlpSettings;
 
-/// From this weight on a batch is written beside the worker, in bytes of its observations: less than a millisecond is not
-/// worth the way, and a program that sends little needs no thread more.
+/// From this weight on a batch that is packed is written beside the worker, in bytes of its observations: less than some
+/// milliseconds are not worth the way, and a program that sends little needs no thread more. Writing alone is cheaper where
+/// the observations are at hand.
 const LARGE: usize = 256 * 1024;
 
 /// Sends batches by OTLP over HTTP, as protobuf.
@@ -45,7 +46,7 @@ impl<D: Dialect> Exporter for OtlpExporter<D> {
     fn export<'a>(&'a mut self, batch: &'a Batch) -> ExportFuture<'a> {
         let Self { dialect, poster, .. } = self;
         let (count, dialect) = (batch.len(), &*dialect);
-        if batch.weight() < LARGE {
+        if !poster.packs() || batch.weight() < LARGE {
             return Box::pin(poster.post(count, move |out| encode(batch, &**dialect, out)));
         }
         let (batch, dialect) = (batch.clone(), Arc::clone(dialect));
@@ -119,7 +120,8 @@ mod tests {
 
     fn exporter(receiver: &Receiver, panics: bool) -> (OtlpExporter<Where>, mpsc::Receiver<ThreadId>) {
         let (threads, asked) = mpsc::channel();
-        let settings = OtlpSettings::new(&format!("{}/v1/traces", receiver.url())).unwrap();
+        let mut settings = OtlpSettings::new(&format!("{}/v1/traces", receiver.url())).unwrap();
+        settings.compression = Compression::Gzip;
         (
             OtlpExporter::new(settings, Where { threads, panics }).unwrap(),
             asked,

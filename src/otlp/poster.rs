@@ -86,7 +86,12 @@ impl Poster {
         self.reader.secrets.add(secret);
     }
 
-    /// Whether it packs.
+    /// Whether it packs, which takes far longer than to write.
+    pub(crate) fn packs(&self) -> bool {
+        self.compression == Compression::Gzip
+    }
+
+    /// How it packs.
     #[cfg(test)]
     pub(crate) fn compression(&self) -> Compression {
         self.compression
