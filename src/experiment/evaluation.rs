@@ -63,9 +63,16 @@ impl<O> Case<O> {
     /// apply.
     #[must_use]
     pub fn score(&self, name: &str) -> Option<&ScoreValue> {
-        let mut named = self.said.iter().filter(|score| score.name() == name);
-        named.next_back().map(Score::value)
+        last_named(self.said.iter(), name)
     }
+}
+
+/// The score with this name; of several the last.
+pub(super) fn last_named<'s>(
+    mut scores: impl DoubleEndedIterator<Item = &'s Score>,
+    name: &str,
+) -> Option<&'s ScoreValue> {
+    scores.rfind(|score| score.name() == name).map(Score::value)
 }
 
 impl<O: Serialize> Case<O> {

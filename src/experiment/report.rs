@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::experiment::evaluation::last_named;
 use crate::experiment::{Case, Item};
 use crate::id::{SpanId, TraceId};
 use crate::model::{Score, ScoreValue};
@@ -133,8 +134,7 @@ impl<O> Report<O> {
     /// A score of the whole run.
     #[must_use]
     pub fn score(&self, name: &str) -> Option<&ScoreValue> {
-        let mut named = self.scores.iter().filter(|score| score.name() == name);
-        named.next_back().map(Score::value)
+        last_named(self.scores.iter(), name)
     }
 
     /// The evaluators of the whole run that failed.
@@ -229,8 +229,7 @@ impl<O> Row<O> {
     /// The score with this name; of several the last.
     #[must_use]
     pub fn score(&self, name: &str) -> Option<&ScoreValue> {
-        let mut named = self.scores.iter().filter(|given| given.score.name() == name);
-        named.next_back().map(|given| given.score.value())
+        last_named(self.scores.iter().map(|given| &given.score), name)
     }
 
     /// The evaluators that failed.
