@@ -1,9 +1,9 @@
 //! Who makes the spans: this thread, eight others, or the tasks of a runtime.
 
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Barrier};
+use std::sync::{Arc, Barrier, Condvar, Mutex, PoisonError};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, Runtime};
 
@@ -25,6 +25,10 @@ pub(crate) struct Burst {
 /// The runtime's workers.
 const WORKERS: usize = 2;
 const THREADS: usize = 8;
+
+/// How often the workers are called together, and how long the first waits for the others.
+const MEETINGS: usize = 100;
+const PATIENCE: Duration = Duration::from_millis(50);
 
 pub(crate) struct Team {
     pub(crate) runtime: Runtime,
@@ -114,23 +118,27 @@ impl Team {
         })
     }
 
-    /// CPU time of the runtime's workers: each tells its own, in a task that holds it until all have.
+    /// CPU time of the runtime's workers: each tells its own, in a task that holds it until all have. A runtime does not promise
+    /// that tasks that block run beside each other; where they did not meet, they are sent again.
     fn workers_cpu(&self) -> Result<u64> {
-        let all = Arc::new(Barrier::new(WORKERS));
-        let tasks: Vec<_> = (0..WORKERS)
-            .map(|_| {
-                let all = Arc::clone(&all);
-                self.runtime.spawn(async move {
-                    all.wait();
-                    cpu::of_thread()
+        for _ in 0..MEETINGS {
+            let meeting = Arc::new(Meeting::default());
+            let tasks: Vec<_> = (0..WORKERS)
+                .map(|_| {
+                    let meeting = Arc::clone(&meeting);
+                    self.runtime
+                        .spawn(async move { meeting.holds(WORKERS).then(cpu::of_thread) })
                 })
-            })
-            .collect();
-        let mut sum = 0;
-        for task in tasks {
-            sum += self.runtime.block_on(task)?;
+                .collect();
+            let mut times = Vec::new();
+            for task in tasks {
+                times.extend(self.runtime.block_on(task)?);
+            }
+            if times.len() == WORKERS {
+                return Ok(times.iter().sum());
+            }
         }
-        Ok(sum)
+        Err("the runtime's workers did not meet".into())
     }
 
     fn together(&self, api: Api, threads: usize, first: u64, spans: u64) -> Result<Burst> {
@@ -165,6 +173,26 @@ impl Job {
         let before = cpu::of_thread();
         (self.api.below_a_parent)(&mut || (self.api.generations)(self.texts, self.first, self.spans));
         cpu::of_thread() - before
+    }
+}
+
+/// Where threads wait for each other, but not for ever.
+#[derive(Default)]
+struct Meeting {
+    arrived: Mutex<usize>,
+    more: Condvar,
+}
+
+impl Meeting {
+    /// Whether so many came.
+    fn holds(&self, wanted: usize) -> bool {
+        let mut arrived = self.arrived.lock().unwrap_or_else(PoisonError::into_inner);
+        *arrived += 1;
+        self.more.notify_all();
+        let waited = self
+            .more
+            .wait_timeout_while(arrived, PATIENCE, |arrived| *arrived < wanted);
+        !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
     }
 }
 
