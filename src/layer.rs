@@ -17,13 +17,14 @@ mod visit;
 
 use std::any::TypeId;
 use std::fmt;
+use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::Interest;
-use tracing::{Event, Metadata, Subscriber};
+use tracing::{Dispatch, Event, Metadata, Subscriber};
 use tracing_subscriber::layer::{Context, Layer};
 use tracing_subscriber::registry::{LookupSpan, Registry};
 
@@ -33,7 +34,6 @@ pub use stream::{Observe, Observed};
 use crate::describe::with_scratch;
 use crate::diag::Diagnostics;
 use crate::field::Roles;
-use crate::layer::live::Live;
 use crate::layer::open::OpenObservation;
 use crate::layer::shared::Core;
 use crate::layer::visit::Visitor;
@@ -123,6 +123,16 @@ where
         self.unfiltered_beneath = !bare && subscriber.max_level_hint().is_none();
     }
 
+    fn on_register_dispatch(&self, dispatch: &Dispatch) {
+        let Some(core) = &self.core else { return };
+        // Handles have no more than the dispatch. Where they find another layer, or none (within `reload`; and before 0.3.21
+        // `Layered` did not even tell of the dispatch), the spans themselves lead to their observations.
+        let found = dispatch.downcast_ref::<Self>();
+        if found.is_some_and(|found| ptr::eq(found, self)) {
+            core.ground.roll.hold();
+        }
+    }
+
     fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
         if let Some(core) = &self.core {
             core.callsites.registered(metadata);
@@ -157,13 +167,12 @@ where
         }
         let open = OpenObservation::new(birth, recorded, Some(id.clone()));
         let is_shown = !open.lanes().is_empty();
-        if Live::put(&mut span.extensions_mut(), open).is_err() {
+        if core.keep(id, &span, callsite, open).is_err() {
             core.retired.store(true, Ordering::Relaxed);
             core.diagnostics
                 .say("a second tracing-llm layer in one subscriber observes nothing; add lanes to the first");
             return;
         }
-        core.ground.roll.enter(id);
         if is_shown {
             core.ground.sink().open();
         }
@@ -171,13 +180,10 @@ where
 
     fn on_record(&self, id: &Id, values: &Record<'_>, context: Context<'_, S>) {
         let Some(core) = self.core() else { return };
-        if core.ground.roll.is_absent(id) {
+        if core.at(id, || context.span(id), |open| open.record_at_once(values)) != Some(false) {
             return;
         }
         let Some(span) = context.span(id) else { return };
-        if core.on(&span, |open| open.record_at_once(values)) != Some(false) {
-            return;
-        }
         let Some(callsite) = core.callsite(span.metadata()) else {
             return;
         };
@@ -256,12 +262,18 @@ where
 
     fn on_close(&self, id: Id, context: Context<'_, S>) {
         let Some(core) = self.core() else { return };
-        if core.ground.roll.is_absent(&id) {
-            return;
+        if let Some(open) = core.take(&id, || context.span(&id)) {
+            core.finished(open.finish());
         }
-        let Some(span) = context.span(&id) else { return };
-        let Some(open) = core.take(&span) else { return };
-        core.finished(open.finish());
+    }
+}
+
+/// No span is open any more but those that were forgotten, since each holds the subscriber.
+impl Drop for LlmLayer {
+    fn drop(&mut self) {
+        if let Some(core) = &self.core {
+            core.ground.roll.drain().for_each(live::end);
+        }
     }
 }
 
@@ -276,7 +288,7 @@ impl fmt::Debug for LlmLayer {
 
 #[cfg(test)]
 mod tests {
-    use tracing::{Dispatch, dispatcher, error, info, info_span};
+    use tracing::{dispatcher, error, info, info_span};
     use tracing_subscriber::layer::SubscriberExt;
     use tracing_subscriber::registry;
 
@@ -316,6 +328,21 @@ mod tests {
         .join()
         .unwrap();
         assert_eq!(capture.tree(), "\nspan theirs\n");
+    }
+
+    #[test]
+    fn a_span_that_nobody_closes_is_sent_when_its_subscriber_goes() {
+        let capture = Capture::new();
+        let dispatch = Dispatch::new(registry().with(capture.layer()));
+        dispatcher::with_default(&dispatch, || {
+            let span = info_span!("forgotten", model = "m");
+            span.in_scope(|| current().output("x").id());
+            // One count more than handles, and not one that holds the subscriber.
+            span.with_subscriber(|(id, dispatch)| dispatch.clone_span(id));
+        });
+        assert_eq!(capture.tree(), "\n");
+        drop(dispatch);
+        assert_eq!(capture.tree(), "\ngeneration forgotten  model=m\n  out:    x\n");
     }
 
     #[test]

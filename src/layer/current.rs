@@ -9,7 +9,7 @@ use tracing_subscriber::registry::{LookupSpan, Registry, SpanRef};
 use crate::describe::{self, json, serialized, with_scratch};
 use crate::field::Role;
 use crate::id::{SpanId, TraceId};
-use crate::layer::live::Live;
+use crate::layer::live;
 use crate::layer::open::OpenObservation;
 use crate::model::{
     Cost, Fields, Head, Key, Kind, Lane, Lanes, Level, Parents, PromptUse, Score, Subject, TraceAttributes,
@@ -37,10 +37,12 @@ use crate::read;
 #[must_use = "a handle alone says nothing"]
 pub fn current() -> ObservationHandle {
     let at = dispatcher::get_default(|dispatch| {
-        let registry = dispatch.downcast_ref::<Registry>()?;
-        let span = registry.span(dispatch.current_span().id()?)?;
-        let mut scope = span.scope();
-        scope.find_map(|span| At::of(dispatch, &span))
+        let current = dispatch.current_span();
+        let id = current.id()?;
+        At::of(dispatch, id).or_else(|| {
+            let mut above = dispatch.downcast_ref::<Registry>()?.span(id)?.scope().skip(1);
+            above.find_map(|span| At::of(dispatch, &span.id()))
+        })
     });
     ObservationHandle { at }
 }
@@ -54,10 +56,7 @@ pub trait SpanExt: sealed::Sealed {
 
 impl SpanExt for Span {
     fn observation(&self) -> ObservationHandle {
-        let at = self.with_subscriber(|(id, dispatch)| {
-            let registry = dispatch.downcast_ref::<Registry>()?;
-            At::of(dispatch, &registry.span(id)?)
-        });
+        let at = self.with_subscriber(|(id, dispatch)| At::of(dispatch, id));
         ObservationHandle { at: at.flatten() }
     }
 }
@@ -89,12 +88,10 @@ struct At {
 }
 
 impl At {
-    fn of(dispatch: &Dispatch, span: &SpanRef<'_, Registry>) -> Option<Self> {
-        let extensions = span.extensions();
-        let open = Live::of(&extensions)?;
-        Some(Self {
+    fn of(dispatch: &Dispatch, span: &span::Id) -> Option<Self> {
+        live::at(dispatch, span, |open| Self {
             dispatch: dispatch.clone(),
-            span: span.id(),
+            span: span.clone(),
             id: open.id(),
             trace_id: open.trace.id,
             is_kept: open.is_kept(),
@@ -107,10 +104,8 @@ impl At {
 
     /// Asks the observation, unless it has ended.
     fn ask<T>(&self, ask: impl FnOnce(&OpenObservation) -> T) -> Option<T> {
-        let span = self.span()?;
-        let extensions = span.extensions();
-        let open = Live::of(&extensions).filter(|open| open.id() == self.id)?;
-        Some(ask(open))
+        let ask = |open: &mut OpenObservation| (open.id() == self.id).then(|| ask(open));
+        live::at(&self.dispatch, &self.span, ask).flatten()
     }
 
     /// Gives a score to the pipeline, with nothing locked.
@@ -130,11 +125,11 @@ impl At {
     }
 
     fn with(&self, act: impl FnOnce(&mut OpenObservation)) {
-        let Some(span) = self.span() else { return };
-        let mut extensions = span.extensions_mut();
-        if let Some(open) = Live::of_mut(&mut extensions).filter(|open| open.id() == self.id) {
-            act(open);
-        }
+        live::at(&self.dispatch, &self.span, |open| {
+            if open.id() == self.id {
+                act(open);
+            }
+        });
     }
 }
 
@@ -260,7 +255,7 @@ impl ObservationHandle {
         let top = self.at.as_ref().and_then(|at| {
             let scope = at.span()?.scope();
             scope
-                .filter_map(|span| At::of(&at.dispatch, &span))
+                .filter_map(|span| At::of(&at.dispatch, &span.id()))
                 .filter(|top| top.trace_id == at.trace_id)
                 .last()
         });

@@ -1,16 +1,34 @@
-//! An open observation at its place: the extensions of its span.
+//! An open observation in the extensions of its span, where the roll does not have it.
 
 use std::sync::Arc;
 
-use tracing_subscriber::registry::{Extensions, ExtensionsMut};
+use tracing::{Dispatch, span};
+use tracing_subscriber::registry::{ExtensionsMut, LookupSpan, Registry};
 
+use crate::layer::LlmLayer;
 use crate::layer::open::OpenObservation;
+use crate::layer::roll::Found;
 
-/// The observation, until it is taken at the close.
+/// The observation, until it is taken at the close; or the mark that a layer keeps its observations in its roll.
 ///
 /// A layer can be gone by then, because `reload` put another in its place. The registry clears the extensions all the
 /// same, and what nobody took ends there: it is sent, and nothing counts as open for ever.
 pub(crate) struct Live(Option<OpenObservation>);
+
+/// Acts on the observation of a span of any subscriber.
+pub(crate) fn at<R>(
+    dispatch: &Dispatch,
+    span: &span::Id,
+    act: impl FnOnce(&mut OpenObservation) -> R,
+) -> Option<R> {
+    let core = dispatch.downcast_ref::<LlmLayer>().and_then(LlmLayer::core);
+    if let Some(Found::Here(mut open)) = core.map(|core| core.ground.roll.find(span)) {
+        return open.as_mut().map(act);
+    }
+    let span = dispatch.downcast_ref::<Registry>()?.span(span)?;
+    let mut extensions = span.extensions_mut();
+    Live::of_mut(&mut extensions).map(act)
+}
 
 impl Live {
     /// An error, and all is as it was, where another layer's observation has that place.
@@ -25,8 +43,14 @@ impl Live {
         Err(())
     }
 
-    pub(crate) fn of<'a>(extensions: &'a Extensions<'_>) -> Option<&'a OpenObservation> {
-        extensions.get::<Self>()?.0.as_ref()
+    /// Notes that the span's observation is in its layer's roll; an error, and all is as it was, where another layer was
+    /// here.
+    pub(crate) fn mark(extensions: &mut ExtensionsMut<'_>) -> Result<(), ()> {
+        if extensions.get_mut::<Self>().is_some() {
+            return Err(());
+        }
+        extensions.replace(Self(None));
+        Ok(())
     }
 
     pub(crate) fn of_mut<'a>(extensions: &'a mut ExtensionsMut<'_>) -> Option<&'a mut OpenObservation> {
@@ -42,13 +66,19 @@ impl Live {
 
 impl Drop for Live {
     fn drop(&mut self) {
-        let Some(open) = self.0.take() else { return };
-        let ground = Arc::clone(&open.trace.ground);
-        let recorded = open.finish().recorded;
-        if !recorded.shown.is_empty() {
-            ground.sink().finish(recorded);
-        } else {
-            ground.sink().give_back(recorded);
+        if let Some(open) = self.0.take() {
+            end(open);
         }
+    }
+}
+
+/// Ends what its layer no longer can.
+pub(crate) fn end(open: OpenObservation) {
+    let ground = Arc::clone(&open.trace.ground);
+    let recorded = open.finish().recorded;
+    if !recorded.shown.is_empty() {
+        ground.sink().finish(recorded);
+    } else {
+        ground.sink().give_back(recorded);
     }
 }

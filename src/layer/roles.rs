@@ -62,6 +62,7 @@ fn describe(metadata: &'static Metadata<'static>, plain: bool, sink: &dyn Sink) 
         kept: Box::default(),
         shown: Lanes::NONE,
         recorded: true,
+        begun: AtomicBool::new(false),
         returns: AtomicBool::new(false),
     };
     callsite.shown = sink.shown(&callsite);

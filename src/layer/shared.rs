@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use smallvec::SmallVec;
 use tracing::Metadata;
+use tracing::span::Id;
 use tracing_subscriber::registry::{LookupSpan, SpanRef};
 
 use crate::above;
@@ -15,6 +16,7 @@ use crate::layer::ground::Ground;
 use crate::layer::live::Live;
 use crate::layer::open::{Birth, Finished, OpenObservation};
 use crate::layer::roles::Callsites;
+use crate::layer::roll::Found;
 use crate::model::{Callsite, Lanes};
 
 /// What all callbacks share.
@@ -67,8 +69,71 @@ impl Core {
         Some(self.callsites.get(metadata, self.plain_names, self.ground.sink()))
     }
 
+    /// Keeps a span's observation until it is taken. An error where another layer of ours observes the span.
+    pub(super) fn keep<'a, S>(
+        &self,
+        id: &Id,
+        span: &SpanRef<'a, S>,
+        callsite: &Callsite,
+        open: OpenObservation,
+    ) -> Result<(), ()>
+    where
+        S: LookupSpan<'a>,
+    {
+        let roll = &self.ground.roll;
+        if !roll.holds() {
+            Live::put(&mut span.extensions_mut(), open)?;
+            roll.enter(id);
+            return Ok(());
+        }
+        // Two layers see each other at the first span of each callsite.
+        let is_first =
+            !callsite.begun.load(Ordering::Relaxed) && !callsite.begun.swap(true, Ordering::Relaxed);
+        let kept = match roll.put(id, open) {
+            Ok(()) if is_first => Live::mark(&mut span.extensions_mut()),
+            Ok(()) => Ok(()),
+            Err(open) => Live::put(&mut span.extensions_mut(), open),
+        };
+        kept.inspect_err(|()| roll.forget(id))
+    }
+
+    /// The observation of the span with this id, if it is one of this layer's; the span is looked up only if it must be.
+    #[inline]
+    pub(super) fn at<'a, S, R>(
+        &self,
+        id: &Id,
+        span: impl FnOnce() -> Option<SpanRef<'a, S>>,
+        act: impl FnOnce(&mut OpenObservation) -> R,
+    ) -> Option<R>
+    where
+        S: LookupSpan<'a> + 'a,
+    {
+        match self.ground.roll.find(id) {
+            Found::Here(mut open) => open.as_mut().map(act),
+            Found::Elsewhere => self.in_extensions(&span()?, act),
+            Found::Nowhere => None,
+        }
+    }
+
     /// The span's observation, if it is one of this layer's.
+    #[inline]
     pub(super) fn on<'a, S, R>(
+        &self,
+        span: &SpanRef<'a, S>,
+        act: impl FnOnce(&mut OpenObservation) -> R,
+    ) -> Option<R>
+    where
+        S: LookupSpan<'a>,
+    {
+        match self.ground.roll.find(&span.id()) {
+            Found::Here(mut open) => open.as_mut().map(act),
+            Found::Elsewhere => self.in_extensions(span, act),
+            Found::Nowhere => None,
+        }
+    }
+
+    #[cold]
+    fn in_extensions<'a, S, R>(
         &self,
         span: &SpanRef<'a, S>,
         act: impl FnOnce(&mut OpenObservation) -> R,
@@ -96,13 +161,33 @@ impl Core {
         try_on(span).or_else(|| span.scope().skip(1).find_map(|span| try_on(&span)))
     }
 
-    /// Takes the span's observation out, if it is one of this layer's, with what holds for it by now.
+    /// Takes the observation of the span with this id out, if it is one of this layer's, with what holds for it by now.
     #[inline]
-    pub(super) fn take<'a, S>(&self, span: &SpanRef<'a, S>) -> Option<OpenObservation>
+    pub(super) fn take<'a, S>(
+        &self,
+        id: &Id,
+        span: impl FnOnce() -> Option<SpanRef<'a, S>>,
+    ) -> Option<OpenObservation>
+    where
+        S: LookupSpan<'a> + 'a,
+    {
+        match self.ground.roll.find(id) {
+            // Nearly always nothing has changed, and one look is enough.
+            Found::Here(mut open) if open.as_ref().is_some_and(|open| !open.is_stale()) => open.take(),
+            Found::Here(stale) => {
+                drop(stale);
+                self.take_stale(id, &span()?)
+            }
+            Found::Elsewhere => self.take_from_extensions(id, &span()?),
+            Found::Nowhere => None,
+        }
+    }
+
+    #[cold]
+    fn take_from_extensions<'a, S>(&self, id: &Id, span: &SpanRef<'a, S>) -> Option<OpenObservation>
     where
         S: LookupSpan<'a>,
     {
-        // Nearly always nothing has changed, and one look is enough.
         let mut extensions = span.extensions_mut();
         let open = Live::take(&mut extensions)?;
         let is_ours = Arc::ptr_eq(&open.trace.ground, &self.ground);
@@ -112,17 +197,20 @@ impl Core {
         // Nobody can have taken its place: it is the registry's lock that is held.
         Live::put(&mut extensions, open).ok()?;
         drop(extensions);
-        if is_ours { self.take_stale(span) } else { None }
+        if is_ours { self.take_stale(id, span) } else { None }
     }
 
     #[cold]
-    fn take_stale<'a, S>(&self, span: &SpanRef<'a, S>) -> Option<OpenObservation>
+    fn take_stale<'a, S>(&self, id: &Id, span: &SpanRef<'a, S>) -> Option<OpenObservation>
     where
         S: LookupSpan<'a>,
     {
         self.refresh(span);
         // A set that came meanwhile came after the end.
-        Live::take(&mut span.extensions_mut())
+        match self.ground.roll.find(id) {
+            Found::Here(mut open) => open.take(),
+            _ => Live::take(&mut span.extensions_mut()),
+        }
     }
 
     /// The nearest recorded span, this one included.

@@ -55,6 +55,8 @@ pub(crate) struct Callsite {
     pub(crate) shown: Lanes,
     /// Its spans are recorded: some lane shows them, or they hold together what is below them.
     pub(crate) recorded: bool,
+    /// Whether a span of it has begun.
+    pub(crate) begun: AtomicBool,
     /// Whether a span of it has been seen to return a value since callsites were last registered: one that then
     /// closes with neither a value nor an error was cancelled.
     pub(crate) returns: AtomicBool,

@@ -54,7 +54,7 @@ use serde::{Serialize, Serializer};
 use tracing::field::Empty;
 use tracing::{Level, Subscriber, debug, debug_span, error, info, info_span, span, trace};
 use tracing_llm::testing::Capture;
-use tracing_llm::{Kind, SpanExt, Usage, current};
+use tracing_llm::{Kind, SpanExt, Usage, Value, current};
 use tracing_subscriber::filter::{LevelFilter, filter_fn};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
@@ -242,6 +242,73 @@ span two
         second.lines(),
         ["a second tracing-llm layer in one subscriber observes nothing; add lanes to the first"]
     );
+}
+
+#[test]
+fn also_of_two_layers_of_which_one_can_be_reloaded_the_second_stays_out() {
+    for reloadable_first in [true, false] {
+        let (first, second) = (Capture::new(), Capture::new());
+        let work = || {
+            for _ in 0..2 {
+                info_span!("one").in_scope(|| {
+                    current().output("x");
+                });
+            }
+        };
+        let registry = registry();
+        if reloadable_first {
+            let (layer, _handle) = reload::Layer::new(first.layer());
+            let subscriber = registry.with(layer).with(second.layer());
+            tracing::subscriber::with_default(subscriber, work);
+        } else {
+            let (layer, _handle) = reload::Layer::new(second.layer());
+            let subscriber = registry.with(first.layer()).with(layer);
+            tracing::subscriber::with_default(subscriber, work);
+        }
+        shows(&first, "\nspan one\n  out:    x\nspan one\n  out:    x\n");
+        assert_eq!(second.tree(), "\n");
+        assert_eq!(second.lines().len(), 1);
+    }
+}
+
+#[test]
+fn thousands_of_spans_are_open_at_once_and_each_keeps_what_it_was_told() {
+    const SPANS: u64 = 5_000;
+    let capture = Capture::new();
+    capture.run(|| {
+        let root = info_span!("root");
+        let spans: Vec<_> = (0..SPANS)
+            .map(|number| info_span!(parent: &root, "leaf", number, late = Empty))
+            .collect();
+        for (number, span) in spans.iter().enumerate() {
+            span.record("late", number);
+            span.in_scope(|| {
+                current().output(number);
+            });
+        }
+        // Each second first, so that places become free beside taken ones; then more come.
+        let (odd, even): (Vec<_>, Vec<_>) = (0..SPANS).zip(spans).partition(|(number, _)| number % 2 == 1);
+        drop(odd);
+        let more: Vec<_> = (SPANS..SPANS + 1_000)
+            .map(|number| info_span!(parent: &root, "leaf", number, late = number))
+            .collect();
+        more.iter().zip(SPANS..).for_each(|(span, number)| {
+            span.observation().output(number);
+        });
+        drop((even, more));
+    });
+    let captured = capture.captured();
+    let leaves = captured.find_all("leaf").into_iter();
+    let mut seen: Vec<u64> = leaves
+        .map(|leaf| {
+            let output = leaf.output().unwrap();
+            let late = leaf.metadata().find(|(key, _)| *key == "late").unwrap().1;
+            assert_eq!(late, Value::U64(output.parse().unwrap()));
+            output.parse().unwrap()
+        })
+        .collect();
+    seen.sort_unstable();
+    assert!(seen.iter().copied().eq(0..SPANS + 1_000));
 }
 
 #[test]
