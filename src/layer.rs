@@ -244,9 +244,7 @@ where
         if !std::thread::panicking() {
             return;
         }
-        if let Some(span) = context.span(id) {
-            core.on(&span, OpenObservation::entered_in_panic);
-        }
+        core.at(id, || context.span(id), OpenObservation::entered_in_panic);
     }
 
     fn on_exit(&self, id: &Id, context: Context<'_, S>) {
@@ -255,9 +253,7 @@ where
         if !std::thread::panicking() && core.ground.roll.exit(id) {
             return;
         }
-        if let Some(span) = context.span(id) {
-            core.on(&span, OpenObservation::exited);
-        }
+        core.at(id, || context.span(id), OpenObservation::exited);
     }
 
     fn on_close(&self, id: Id, context: Context<'_, S>) {
