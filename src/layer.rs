@@ -153,8 +153,11 @@ where
         if !callsite.recorded {
             return;
         }
-        let Some(span) = context.span(id) else { return };
-        let birth = core.birth(span.parent(), attributes.is_contextual());
+        let birth = core.birth(
+            attributes,
+            || context.current_span().id().cloned(),
+            || context.span(id),
+        );
         let mut recorded = birth.blank(callsite);
         if !birth.trace.lanes.is_empty() {
             // The user's formatting runs here, while nothing is locked.
@@ -167,7 +170,7 @@ where
         }
         let open = OpenObservation::new(birth, recorded, Some(id.clone()));
         let is_shown = !open.lanes().is_empty();
-        if core.keep(id, &span, callsite, open).is_err() {
+        if core.keep(id, || context.span(id), callsite, open).is_err() {
             core.retired.store(true, Ordering::Relaxed);
             core.diagnostics
                 .say("a second tracing-llm layer in one subscriber observes nothing; add lanes to the first");

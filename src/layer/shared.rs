@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use smallvec::SmallVec;
 use tracing::Metadata;
-use tracing::span::Id;
+use tracing::span::{Attributes, Id};
 use tracing_subscriber::registry::{LookupSpan, SpanRef};
 
 use crate::above;
@@ -73,16 +73,16 @@ impl Core {
     pub(super) fn keep<'a, S>(
         &self,
         id: &Id,
-        span: &SpanRef<'a, S>,
+        span: impl FnOnce() -> Option<SpanRef<'a, S>>,
         callsite: &Callsite,
         open: OpenObservation,
     ) -> Result<(), ()>
     where
-        S: LookupSpan<'a>,
+        S: LookupSpan<'a> + 'a,
     {
         let roll = &self.ground.roll;
         if !roll.holds() {
-            Live::put(&mut span.extensions_mut(), open)?;
+            Live::put(&mut span().ok_or(())?.extensions_mut(), open)?;
             roll.enter(id);
             return Ok(());
         }
@@ -90,9 +90,14 @@ impl Core {
         let is_first =
             !callsite.begun.load(Ordering::Relaxed) && !callsite.begun.swap(true, Ordering::Relaxed);
         let kept = match roll.put(id, open) {
-            Ok(()) if is_first => Live::mark(&mut span.extensions_mut()),
-            Ok(()) => Ok(()),
-            Err(open) => Live::put(&mut span.extensions_mut(), open),
+            Ok(()) if !is_first => return Ok(()),
+            put => span().ok_or(()).and_then(|span| {
+                let extensions = &mut span.extensions_mut();
+                match put {
+                    Ok(()) => Live::mark(extensions),
+                    Err(open) => Live::put(extensions, open),
+                }
+            }),
         };
         kept.inspect_err(|()| roll.forget(id))
     }
@@ -264,34 +269,35 @@ impl Core {
         }
     }
 
-    /// What a span takes from its nearest recorded ancestor; without one, if it takes its parent from where it begins,
+    /// What a new span takes from its nearest recorded ancestor; without one, if it takes its parent from where it begins,
     /// from the observation made by hand in whose scope that is.
-    pub(super) fn birth<'a, S>(&self, parent: Option<SpanRef<'a, S>>, contextual: bool) -> Birth
+    pub(super) fn birth<'a, S>(
+        &self,
+        attributes: &Attributes<'_>,
+        current: impl FnOnce() -> Option<Id>,
+        span: impl FnOnce() -> Option<SpanRef<'a, S>>,
+    ) -> Birth
     where
-        S: LookupSpan<'a>,
+        S: LookupSpan<'a> + 'a,
     {
-        let root = || Birth::root(&self.ground, above::here().filter(|_| contextual));
-        let Some(parent) = parent else {
+        let is_contextual = attributes.is_contextual();
+        let root = || Birth::root(&self.ground, above::here().filter(|_| is_contextual));
+        let current = is_contextual.then(current).flatten();
+        let Some(parent) = current.as_ref().or(attributes.parent()) else {
             return root();
         };
-        // Nearly always nothing has changed, and one look is enough.
-        let mut born = None;
-        let mut bear = |open: &mut OpenObservation| {
-            if !open.is_stale() {
-                born = Some(open.bear());
-            }
-        };
-        let is_found = self.on(&parent, &mut bear).is_some()
-            || parent
-                .scope()
-                .skip(1)
-                .any(|span| self.on(&span, &mut bear).is_some());
-        if born.is_none() && is_found {
-            if let Some(parent) = self.nearest(&parent) {
-                self.refresh(&parent);
-                born = self.on(&parent, OpenObservation::bear);
+        // Nearly always the parent is recorded and nothing has changed: then one look is enough, and none at the registry's
+        // spans.
+        if let Found::Here(mut open) = self.ground.roll.find(parent) {
+            if let Some(open) = open.as_mut().filter(|open| !open.is_stale()) {
+                return open.bear();
             }
         }
+        let nearest = span().and_then(|span| self.nearest(&span.parent()?));
+        let born = nearest.and_then(|nearest| {
+            self.refresh(&nearest);
+            self.on(&nearest, OpenObservation::bear)
+        });
         born.unwrap_or_else(root)
     }
 
