@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 /// Why a layer or a pipeline could not be built, a table of prices not read, or a call of [`Langfuse`](crate::Langfuse) not
 /// answered.
@@ -12,7 +13,7 @@ use std::fmt;
 pub struct Error {
     kind: Kind,
     message: Cow<'static, str>,
-    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    source: Option<Arc<dyn std::error::Error + Send + Sync>>,
     status: Option<u16>,
     ambiguous: bool,
 }
@@ -133,8 +134,17 @@ impl Error {
         }
     }
 
+    /// The same for another who waited for it.
+    pub(crate) fn again(&self) -> Self {
+        Self {
+            message: self.message.clone(),
+            source: self.source.clone(),
+            ..*self
+        }
+    }
+
     pub(crate) fn because(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        self.source = Some(source.into());
+        self.source = Some(source.into().into());
         self
     }
 

@@ -1,5 +1,6 @@
 //! Prompts: versions of a template that a server keeps.
 
+mod asking;
 mod cache;
 mod chat;
 mod compare;

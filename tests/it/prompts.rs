@@ -1,5 +1,7 @@
 //! Prompts: each recorded exchange with a running Langfuse made again, and what memory and fallbacks do in between.
 
+mod together;
+
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};

@@ -132,14 +132,15 @@ impl Langfuse {
         wait::wait(self.shared.timeout, call)
     }
 
-    /// Runs a future on the pipeline's thread, or on our own, for nobody to wait for.
-    pub(crate) fn background(&self, future: impl Future<Output = ()> + Send + 'static) {
-        let running = match &self.pipeline {
-            Some(pipeline) if pipeline.is_open() => pipeline.spawn(future).ok_or(()),
-            _ => self.shared.own.spawn(future).map_err(drop),
-        };
-        // Without a thread it is left undone, as if it had failed.
-        drop(running);
+    /// Runs a future on the pipeline's thread, or on our own, whether or not anybody waits for it; `None` without a thread.
+    pub(crate) fn background(
+        &self,
+        future: impl Future<Output = ()> + Send + 'static,
+    ) -> Option<AbortHandle> {
+        match &self.pipeline {
+            Some(pipeline) if pipeline.is_open() => pipeline.spawn(future),
+            _ => self.shared.own.spawn(future).ok(),
+        }
     }
 
     /// What a future comes to on the pipeline's thread, or on our own: for what needs one and is no call of the API.
@@ -150,7 +151,8 @@ impl Langfuse {
     ) -> Result<T, Error> {
         let (sender, receiver) = oneshot::channel();
         let task = async move { drop(sender.send(future.await)) };
-        self.background(task.with_subscriber(NoSubscriber::default()));
+        // Without a thread the sender is dropped with it.
+        let _ = self.background(task.with_subscriber(NoSubscriber::default()));
         let ended = |_| {
             Error::new(
                 Kind::System,

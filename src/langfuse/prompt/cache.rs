@@ -1,10 +1,11 @@
 //! Prompts that were fetched, and how old they are.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use crate::clock::{Clock, MonotonicNanos};
+use crate::langfuse::prompt::asking::Asking;
 use crate::langfuse::prompt::selector::Selector;
 use crate::langfuse::prompt::version::Version;
 
@@ -21,8 +22,20 @@ pub(crate) struct Cache {
     clock: Clock,
     /// How long one is fresh, unless a call says otherwise.
     pub(super) ttl: Duration,
-    entries: Mutex<HashMap<Key, Entry>>,
+    known: Mutex<Known>,
 }
+
+#[derive(Debug, Default)]
+struct Known {
+    entries: HashMap<Key, Entry>,
+    /// What the server is being asked for, and nobody has yet.
+    asked: HashMap<Key, Weak<Asking>>,
+    age: Age,
+}
+
+/// How often something was forgotten: what was asked for before may be what was forgotten.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(super) struct Age(u64);
 
 #[derive(Debug)]
 struct Entry {
@@ -47,6 +60,12 @@ pub(super) enum Found {
     Nothing,
 }
 
+/// What becomes of a question.
+pub(super) enum Asked {
+    Answered(Arc<Version>),
+    Asking(Arc<Asking>),
+}
+
 /// The right to refresh an entry, which only one has at a time.
 pub(super) struct Refreshing {
     cache: Arc<Cache>,
@@ -67,23 +86,23 @@ impl Cache {
         Self {
             clock,
             ttl,
-            entries: Mutex::default(),
+            known: Mutex::default(),
         }
     }
 
     pub(super) fn find(self: &Arc<Self>, key: &Key, ttl: Duration) -> Found {
-        let mut entries = self.lock();
-        let Some(entry) = entries.get_mut(key).filter(|_| !ttl.is_zero()) else {
+        let mut known = self.lock();
+        let Some(entry) = known.entries.get_mut(key).filter(|_| !ttl.is_zero()) else {
             return Found::Nothing;
         };
         let version = Arc::clone(&entry.version);
-        if self.age(entry.fetched) < ttl {
+        if self.since(entry.fetched) < ttl {
             return Found::Fresh(version);
         }
         let may_refresh = match entry.refresh {
             Refresh::Idle => true,
             Refresh::Running => false,
-            Refresh::FailedAt(time) => self.age(time) >= Self::REST,
+            Refresh::FailedAt(time) => self.since(time) >= Self::REST,
         };
         let refreshing = may_refresh.then(|| {
             entry.refresh = Refresh::Running;
@@ -97,16 +116,50 @@ impl Cache {
 
     /// However old it is.
     pub(super) fn any(&self, key: &Key) -> Option<Arc<Version>> {
-        self.lock().get(key).map(|entry| Arc::clone(&entry.version))
+        let known = self.lock();
+        known.entries.get(key).map(|entry| Arc::clone(&entry.version))
     }
 
-    pub(super) fn put(&self, key: Key, version: Arc<Version>) {
+    /// The question that the server is being asked, so that another caller waits for its answer, too; else one that is begun here,
+    /// unless the answer to another has come meanwhile.
+    pub(super) fn ask(
+        &self,
+        key: &Key,
+        ttl: Duration,
+        begin: impl FnOnce() -> Option<Asking>,
+    ) -> Option<Asked> {
+        let mut known = self.lock();
+        let entry = known.entries.get(key);
+        if let Some(entry) = entry.filter(|entry| self.since(entry.fetched) < ttl) {
+            return Some(Asked::Answered(Arc::clone(&entry.version)));
+        }
+        let on_its_way = known.asked.get(key).and_then(Weak::upgrade);
+        if let Some(asking) = on_its_way.filter(|it| !it.is_over()) {
+            return Some(Asked::Asking(asking));
+        }
+        let asking = Arc::new(begin()?);
+        known.asked.retain(|_, it| it.strong_count() > 0);
+        known.asked.insert(key.clone(), Arc::downgrade(&asking));
+        Some(Asked::Asking(asking))
+    }
+
+    /// What a question that begins now is to say when it is answered.
+    pub(super) fn age(&self) -> Age {
+        self.lock().age
+    }
+
+    /// Keeps what was asked for at this age, unless something was forgotten meanwhile: it may be that.
+    pub(super) fn put(&self, key: Key, version: Arc<Version>, asked: Age) {
         let entry = Entry {
             version,
             fetched: self.clock.monotonic(),
             refresh: Refresh::Idle,
         };
-        let mut entries = self.lock();
+        let mut known = self.lock();
+        if known.age != asked {
+            return;
+        }
+        let entries = &mut known.entries;
         if entries.len() >= Self::MOST && !entries.contains_key(&key) {
             let oldest = entries.iter().min_by_key(|(_, entry)| entry.fetched);
             if let Some(oldest) = oldest.map(|(key, _)| key.clone()) {
@@ -116,21 +169,28 @@ impl Cache {
         entries.insert(key, entry);
     }
 
-    pub(super) fn evict(&self, key: &Key) {
-        self.lock().remove(key);
+    /// Forgets one that is gone, as was learnt by a question of this age.
+    pub(super) fn evict(&self, key: &Key, asked: Age) {
+        let mut known = self.lock();
+        if known.age == asked {
+            known.entries.remove(key);
+        }
     }
 
-    /// Forgets all versions of one name, and of no other.
+    /// Forgets all versions of one name, and of no other, also those that the server is being asked for.
     pub(super) fn forget(&self, name: &str) {
-        self.lock().retain(|key, _| key.name != name);
+        let mut known = self.lock();
+        known.age.0 += 1;
+        known.entries.retain(|key, _| key.name != name);
+        known.asked.retain(|key, _| key.name != name);
     }
 
-    fn age(&self, since: MonotonicNanos) -> Duration {
+    fn since(&self, since: MonotonicNanos) -> Duration {
         Duration::from_nanos(self.clock.monotonic().saturating_sub(since))
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Key, Entry>> {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -138,7 +198,7 @@ impl Cache {
 impl Drop for Refreshing {
     fn drop(&mut self) {
         let now = self.cache.clock.monotonic();
-        if let Some(entry) = self.cache.lock().get_mut(&self.key) {
+        if let Some(entry) = self.cache.lock().entries.get_mut(&self.key) {
             if entry.refresh == Refresh::Running {
                 entry.refresh = Refresh::FailedAt(now);
             }
@@ -163,7 +223,7 @@ mod tests {
         let version = Version::fallback("x", Text(String::new()).into_body(), None);
         let version = Arc::new(version);
         for number in 0..=Cache::MOST {
-            cache.put(key(number), Arc::clone(&version));
+            cache.put(key(number), Arc::clone(&version), cache.age());
             clock.advance(Duration::from_millis(1));
         }
         let is_there = |number| !matches!(cache.find(&key(number), Cache::DEFAULT_TTL), Found::Nothing);
@@ -171,6 +231,6 @@ mod tests {
             (is_there(0), is_there(1), is_there(Cache::MOST)),
             (false, true, true)
         );
-        assert_eq!(cache.lock().len(), Cache::MOST);
+        assert_eq!(cache.lock().entries.len(), Cache::MOST);
     }
 }

@@ -161,7 +161,8 @@ impl Langfuse {
     /// the label `production`.
     ///
     /// It is kept in memory, and is fresh for a time; then it is used once more as it is, while the server is asked for
-    /// the next. A version that is gone from the server is forgotten.
+    /// the next. A version that is gone from the server is forgotten. Of several calls at once for one that is not there, the
+    /// server is asked once, and all have its answer, or its error; each waits for as long as it has [time](PromptRequest::timeout).
     ///
     /// # Errors
     ///
@@ -189,7 +190,9 @@ impl Langfuse {
         let keys: Vec<_> = names.into_iter().map(|name| key(name.into())).collect();
         let mut first = Ok(());
         for key in keys {
-            let fetched = self.fetch(&key, Budget::new(self.timeout())).await;
+            let fetched = self
+                .fetch_once(&key, Duration::ZERO, Budget::new(self.timeout()))
+                .await;
             first = first.and(fetched.map(drop));
         }
         first
@@ -237,33 +240,41 @@ impl Langfuse {
             Found::Fresh(version) => Ok((version, PromptSource::Cache)),
             Found::Stale(version, refreshing) => {
                 if let Some(refreshing) = refreshing {
-                    self.background(refresh(self.clone(), refreshing));
+                    // Without a thread it is as if it had failed.
+                    let _ = self.background(refresh(self.clone(), refreshing));
                 }
                 Ok((version, PromptSource::Stale))
             }
-            Found::Nothing => match self.fetch(key, Budget::new(time)).await {
-                Ok(version) => Ok((version, PromptSource::Server)),
-                // An old one that was not asked for is better than none; one that is gone has been forgotten.
-                Err(error) => match self.prompts().any(key) {
-                    Some(version) => Ok((version, PromptSource::Stale)),
-                    None => Err(error),
-                },
-            },
+            Found::Nothing => {
+                let budget = Budget::new(time);
+                let fetched = match ttl.is_zero() {
+                    // What others were answered may be older than this call.
+                    true => self.fetch(key, budget).await,
+                    false => self.fetch_once(key, ttl, budget).await,
+                };
+                match (fetched, self.prompts().any(key)) {
+                    (Ok(version), _) => Ok((version, PromptSource::Server)),
+                    // An old one that was not asked for is better than none; one that is gone has been forgotten.
+                    (Err(_), Some(version)) => Ok((version, PromptSource::Stale)),
+                    (Err(error), None) => Err(error),
+                }
+            }
         }
     }
 
     /// Asks the server, and keeps what it says in memory: also that there is no such prompt any more.
     pub(super) async fn fetch(&self, key: &Key, budget: Budget) -> Result<Arc<Version>, Error> {
+        let age = self.prompts().age();
         let answer = self.call(which(key, budget)).await;
         match answer.and_then(|answer| answer.read(Version::read)) {
             Ok(version) => {
                 let version = Arc::new(version);
-                self.prompts().put(key.clone(), Arc::clone(&version));
+                self.prompts().put(key.clone(), Arc::clone(&version), age);
                 Ok(version)
             }
             Err(error) => {
                 if error.is_not_found() {
-                    self.prompts().evict(key);
+                    self.prompts().evict(key, age);
                 }
                 Err(error)
             }
@@ -273,13 +284,17 @@ impl Langfuse {
 
 /// The question for a version.
 pub(super) fn which(key: &Key, budget: Budget) -> Request {
-    let verb = format!("fetch the prompt {:?}", key.name);
-    let request = Request::get(verb, &["v2", "prompts", &key.name]).within(budget);
+    let request = Request::get(verb(key), &["v2", "prompts", &key.name]).within(budget);
     match &key.selector.0 {
         Kind::Production => request,
         Kind::Label(label) => request.query("label", Some(label)),
         Kind::Version(version) => request.query("version", Some(version)),
     }
+}
+
+/// Completes a sentence that begins with "cannot".
+pub(super) fn verb(key: &Key) -> String {
+    format!("fetch the prompt {:?}", key.name)
 }
 
 /// What it comes to is in memory; a failure leaves there what is there.

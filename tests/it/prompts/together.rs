@@ -1,0 +1,202 @@
+//! Several callers that want one prompt which is not in memory: the server is asked once.
+
+use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
+use std::task::{Context, Poll, Waker};
+use std::thread;
+use std::time::Duration;
+
+use tracing_llm::langfuse::PromptSource;
+use tracing_llm::{Error, Langfuse, Prompt};
+
+use super::{HANG, row};
+use crate::support::alone::alone;
+use crate::support::receiver::{Answer, Receiver};
+use crate::support::replay;
+
+/// A server that answers nothing before it is told to.
+struct Held {
+    server: Receiver,
+    gate: Arc<(Mutex<bool>, Condvar)>,
+}
+
+impl Held {
+    fn new(answer: impl Fn(usize) -> Answer + Send + Sync + 'static) -> Self {
+        let gate = Arc::new((Mutex::new(false), Condvar::new()));
+        let (theirs, asked) = (Arc::clone(&gate), AtomicUsize::new(0));
+        let server = Receiver::new(move |_| {
+            let time = asked.fetch_add(1, Ordering::SeqCst);
+            let (open, changed) = &*theirs;
+            drop(changed.wait_while(open.lock().unwrap(), |open| !*open).unwrap());
+            answer(time)
+        });
+        Self { server, gate }
+    }
+
+    fn open(&self) {
+        *self.gate.0.lock().unwrap() = true;
+        self.gate.1.notify_all();
+    }
+
+    fn client(&self) -> Langfuse {
+        client(&self.server)
+    }
+}
+
+fn client(server: &Receiver) -> Langfuse {
+    let keys = Langfuse::builder(Receiver::PUBLIC_KEY, Receiver::SECRET_KEY);
+    keys.base_url(server.url()).build().unwrap()
+}
+
+fn version(number: u64) -> Answer {
+    Answer::json(200, &row("", number).to_string())
+}
+
+type Fetch = Pin<Box<dyn Future<Output = Result<Prompt, Error>> + Send>>;
+
+/// A call that has begun, and is not polled again before it is awaited.
+fn begun(call: impl IntoFuture<Output = Result<Prompt, Error>, IntoFuture = Fetch>) -> Fetch {
+    let mut call = call.into_future();
+    let polled = call.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    assert!(matches!(polled, Poll::Pending));
+    call
+}
+
+#[test]
+fn many_that_find_nothing_ask_the_server_once() {
+    let held = Held::new(|_| version(1));
+    let langfuse = held.client();
+    thread::scope(|scope| {
+        let call = || langfuse.prompt("qa").fetch_blocking().unwrap().version();
+        let calls: Vec<_> = (0..8).map(|_| scope.spawn(call)).collect();
+        held.server.wait_for_requests(1, HANG);
+        held.open();
+        for call in calls {
+            assert_eq!(call.join().unwrap(), 1);
+        }
+    });
+    assert_eq!(held.server.requests().len(), 1);
+    let prompt = langfuse.prompt("qa").fetch_blocking().unwrap();
+    assert_eq!(prompt.source(), PromptSource::Cache);
+}
+
+#[test]
+fn all_are_told_of_one_failure() {
+    let held = Held::new(|_| replay::answered("prompts", "get, unknown name"));
+    let langfuse = held.client();
+    let calls: Vec<_> = (0..3).map(|_| begun(langfuse.prompt("qa"))).collect();
+    held.open();
+    for call in calls {
+        let error = alone(call).unwrap_err();
+        assert!(
+            error.is_not_found() && error.status() == Some(404) && error.to_string().contains("\"qa\""),
+            "{error}"
+        );
+    }
+    assert_eq!(held.server.requests().len(), 1);
+    // It is not remembered.
+    assert!(langfuse.prompt("qa").fetch_blocking().is_err());
+    assert_eq!(held.server.requests().len(), 2);
+}
+
+#[test]
+fn who_goes_away_or_stands_still_holds_up_nobody() {
+    let held = Held::new(|_| version(1));
+    let langfuse = held.client();
+    let first = begun(langfuse.prompt("qa"));
+    let still = begun(langfuse.prompt("qa"));
+    drop(first);
+    held.server.wait_for_requests(1, HANG);
+    held.open();
+    assert_eq!(langfuse.prompt("qa").fetch_blocking().unwrap().version(), 1);
+    assert_eq!(alone(still).unwrap().source(), PromptSource::Server);
+    assert_eq!(held.server.requests().len(), 1);
+}
+
+#[test]
+fn a_question_for_which_nobody_waits_is_given_up() {
+    let server = Receiver::new(|request| match request.path.contains("label") {
+        true => version(2),
+        false => Answer::Hang,
+    });
+    let langfuse = client(&server);
+    drop(begun(langfuse.prompt("qa")));
+    let short = Duration::from_millis(100);
+    let error = langfuse.prompt("qa").timeout(short).fetch_blocking().unwrap_err();
+    assert!(error.is_timeout(), "{error}");
+    // Another version is another question.
+    let other = langfuse.prompt("qa").label("blue").fetch_blocking().unwrap();
+    assert_eq!(other.version(), 2);
+}
+
+#[test]
+fn each_waits_as_long_as_it_wants_to() {
+    let asked = AtomicUsize::new(0);
+    let server = Receiver::new(move |_| match asked.fetch_add(1, Ordering::SeqCst) {
+        0 => Answer::Hang,
+        _ => version(1),
+    });
+    let langfuse = client(&server);
+    let (short, long) = (Duration::from_millis(100), HANG);
+    // The one with less time does not wait for the other's end …
+    let patient = begun(langfuse.prompt("qa").timeout(long));
+    let error = alone(langfuse.prompt("qa").timeout(short).into_future()).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "cannot fetch the prompt \"qa\": no answer from {} within 100ms",
+            server.address()
+        )
+    );
+    assert!(error.is_timeout() && !error.is_ambiguous(), "{error}");
+    drop(patient);
+
+    // … and the one with more asks again.
+    let asked = AtomicUsize::new(0);
+    let server = Receiver::new(move |_| match asked.fetch_add(1, Ordering::SeqCst) {
+        0 => Answer::Hang,
+        _ => version(1),
+    });
+    let langfuse = client(&server);
+    let hasty = begun(langfuse.prompt("qa").timeout(short));
+    let prompt = langfuse.prompt("qa").timeout(long).fetch_blocking().unwrap();
+    assert_eq!(prompt.version(), 1);
+    drop(hasty);
+}
+
+#[test]
+fn what_was_asked_before_a_change_is_not_kept_after_it() {
+    let held = Held::new(|time| version(1 + time as u64));
+    let langfuse = held.client();
+    let before = begun(langfuse.prompt("qa"));
+    held.server.wait_for_requests(1, HANG);
+    langfuse.forget_prompt("qa");
+    let after = begun(langfuse.prompt("qa"));
+    held.server.wait_for_requests(2, HANG);
+    held.open();
+    assert_eq!(alone(after).unwrap().version(), 2);
+    // Its answer may come last.
+    assert_eq!(alone(before).unwrap().version(), 1);
+    let prompt = langfuse.prompt("qa").fetch_blocking().unwrap();
+    assert_eq!((prompt.version(), prompt.source()), (2, PromptSource::Cache));
+}
+
+#[test]
+fn the_end_of_the_pipeline_does_not_end_the_question() {
+    let asked = AtomicUsize::new(0);
+    let server = Receiver::new(move |_| match asked.fetch_add(1, Ordering::SeqCst) {
+        0 => Answer::Hang,
+        _ => version(1),
+    });
+    let keys = Langfuse::builder(Receiver::PUBLIC_KEY, Receiver::SECRET_KEY);
+    let (_layer, llm) = tracing_llm::builder()
+        .langfuse(keys.base_url(server.url()))
+        .build()
+        .unwrap();
+    let langfuse = llm.langfuse().unwrap();
+    let call = begun(langfuse.prompt("qa"));
+    server.wait_for_requests(1, HANG);
+    llm.shutdown_blocking(HANG);
+    assert_eq!(alone(call).unwrap().version(), 1);
+}
