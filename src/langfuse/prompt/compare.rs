@@ -10,8 +10,8 @@ use crate::langfuse::client::{Budget, Langfuse, wait};
 use crate::langfuse::prompt::cache::Key;
 use crate::langfuse::prompt::selector::{Kind, Selector};
 use crate::langfuse::reads::{
-    Aggregation, Dimension, Fields, Filter, Measure, MetricRow, Money, ScoreRow, ScoreRowValue, ScoreSubject,
-    Scores, View, Window,
+    Aggregation, Dimension, Fields, Filter, Measure, MetricRow, MetricRows, Money, ObservationRow, ScoreRow,
+    ScoreRowValue, ScoreSubject, Scores, View, Window,
 };
 
 /// Versions of a prompt beside each other, as [`compare_prompts`](crate::Langfuse::compare_prompts) gives them.
@@ -33,6 +33,9 @@ pub struct PromptComparison {
     /// Whether there were more calls than the newest [1000](Self::MOST_CALLS), whose traces' scores alone are in
     /// [`trace_scores`](PromptFigures::trace_scores). All else is of all calls.
     pub is_cut: bool,
+    /// Whether the server had more sums than the 1000 that an answer can have: more versions, or more names of scores times
+    /// versions. Those of the fewest calls and scores are missing.
+    pub is_incomplete: bool,
 }
 
 /// The figures of one version of a prompt.
@@ -73,7 +76,8 @@ pub struct MeanScore {
 }
 
 impl PromptComparison {
-    /// Of so many calls, the newest, the traces are asked for their scores: some 20 requests.
+    /// Of so many calls, the newest, the traces are asked for their scores: some 20 requests. Each version has its share, and what it
+    /// does not need goes to the others, so that one which is rarely called is not crowded out.
     pub const MOST_CALLS: usize = 1000;
 }
 
@@ -119,14 +123,18 @@ impl Langfuse {
             .named_versions(name, versions.into_iter().map(Into::into).collect())
             .await?;
         let all = figures.is_empty();
-        for row in self.calls_of(name, window).await? {
+        let calls = self.calls_of(name, window).await?;
+        let mut is_incomplete = calls.is_cut();
+        for row in calls {
             let version = version_of(&row, &Dimension::PROMPT_VERSION);
             if let Some(figures) = version.and_then(|version| place(&mut figures, version, all)) {
                 figures.take_calls(&row);
             }
         }
         for view in [View::NumericScores, View::BooleanScores] {
-            for row in self.scores_of(name, view, window).await? {
+            let scores = self.scores_of(name, view, window).await?;
+            is_incomplete |= scores.is_cut();
+            for row in scores {
                 let version = version_of(&row, &Dimension::SCORED_PROMPT_VERSION);
                 let figures = figures.iter_mut().find(|it| Some(it.version) == version);
                 if let (Some(figures), Some(score)) = (figures, row.text(&Dimension::NAME)) {
@@ -145,6 +153,7 @@ impl Langfuse {
             name: name.to_owned(),
             versions: figures,
             is_cut,
+            is_incomplete,
         })
     }
 
@@ -191,7 +200,7 @@ impl Langfuse {
         Ok(version.version)
     }
 
-    async fn calls_of(&self, name: &str, window: &Window) -> Result<Vec<MetricRow>, Error> {
+    async fn calls_of(&self, name: &str, window: &Window) -> Result<MetricRows, Error> {
         let question = self
             .metrics(View::Observations, window)
             .measure(Measure::COUNT, Aggregation::Count)
@@ -202,11 +211,12 @@ impl Langfuse {
             .measure(Measure::OUTPUT_TOKENS, Aggregation::Sum)
             .by(Dimension::PROMPT_VERSION)
             .filter(Filter::column("promptName").equals(name))
+            .largest_first(&Measure::COUNT, Aggregation::Count)
             .limit(MOST_ROWS);
-        Ok(question.ask().await?.into_iter().collect())
+        question.ask().await
     }
 
-    async fn scores_of(&self, name: &str, view: View, window: &Window) -> Result<Vec<MetricRow>, Error> {
+    async fn scores_of(&self, name: &str, view: View, window: &Window) -> Result<MetricRows, Error> {
         let question = self
             .metrics(view, window)
             .measure(Measure::VALUE, Aggregation::Avg)
@@ -214,8 +224,29 @@ impl Langfuse {
             .by(Dimension::NAME)
             .by(Dimension::SCORED_PROMPT_VERSION)
             .filter(Filter::column("observationPromptName").equals(name))
+            .largest_first(&Measure::COUNT, Aggregation::Count)
             .limit(MOST_ROWS);
-        Ok(question.ask().await?.into_iter().collect())
+        question.ask().await
+    }
+
+    async fn newest_calls(
+        &self,
+        name: &str,
+        version: u32,
+        window: &Window,
+        most: usize,
+    ) -> Result<Vec<ObservationRow>, Error> {
+        let mut calls = self.observations().from(window.start()).to(window.end());
+        for condition in window.filters() {
+            calls = calls.filter(condition.clone());
+        }
+        let calls = calls
+            .filter(Filter::column("promptName").equals(name))
+            .filter(Filter::column("promptVersion").equals(version))
+            .fields([Fields::Prompt])
+            .page_size(MOST_ROWS.min(most.try_into().unwrap_or(MOST_ROWS)))
+            .limit(most);
+        calls.rows().all().await
     }
 
     /// The scores of traces, which the server's sums know no prompt of. Answers whether there are more calls than it looked at.
@@ -225,19 +256,18 @@ impl Langfuse {
         window: &Window,
         figures: &mut [PromptFigures],
     ) -> Result<bool, Error> {
-        let mut calls = self.observations().from(window.start()).to(window.end());
-        for condition in window.filters() {
-            calls = calls.filter(condition.clone());
-        }
-        let calls = calls
-            .filter(Filter::column("promptName").equals(name))
-            .fields([Fields::Prompt])
-            .page_size(MOST_ROWS)
+        let mut rarest: Vec<_> = figures.iter().map(|it| (it.calls, it.version)).collect();
+        rarest.sort_unstable();
+        let (mut is_cut, mut calls) = (false, Vec::new());
+        for (place, (_, version)) in rarest.iter().enumerate() {
+            let left = PromptComparison::MOST_CALLS.saturating_sub(calls.len());
+            let share = left / (rarest.len() - place);
             // One more says that there are more.
-            .limit(PromptComparison::MOST_CALLS + 1);
-        let mut calls = calls.rows().all().await?;
-        let is_cut = calls.len() > PromptComparison::MOST_CALLS;
-        calls.truncate(PromptComparison::MOST_CALLS);
+            let mut newest = self.newest_calls(name, *version, window, share + 1).await?;
+            is_cut |= newest.len() > share;
+            newest.truncate(share);
+            calls.append(&mut newest);
+        }
         let generations: HashSet<_> = calls.iter().map(|call| call.id.as_str()).collect();
         let mut traces: HashMap<&str, Vec<u32>> = HashMap::new();
         for call in &calls {

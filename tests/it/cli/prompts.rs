@@ -346,7 +346,7 @@ helpful, mean of its traces' scores   1.000 of 1  1.000 of 1
     let sums = of("metrics");
     assert!(sums.len() == 3 && sums.iter().all(|it| it.path.contains(RAG)));
     // The scores of the traces are looked at, and are those of both versions.
-    assert_eq!((of("v2/observations").len(), of("v3/scores").len()), (1, 1));
+    assert_eq!((of("v2/observations").len(), of("v3/scores").len()), (2, 1));
 }
 
 #[test]

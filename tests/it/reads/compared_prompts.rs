@@ -31,6 +31,20 @@ fn rows(rows: Value) -> Answer {
     Answer::json(200, &json!({"data": rows, "meta": {}}).to_string())
 }
 
+/// The version whose calls are asked for.
+fn asked_version(path: &str) -> u32 {
+    let path = percent_decode_str(path).decode_utf8().unwrap();
+    let (_, filter) = path.split_once("filter=").unwrap();
+    let filter: Value = serde_json::from_str(filter).unwrap();
+    let filter = filter.as_array().unwrap().iter();
+    let mut version = filter.filter(|it| it["column"] == "promptVersion" && it["operator"] == "=");
+    version.next().unwrap()["value"]
+        .as_u64()
+        .unwrap()
+        .try_into()
+        .unwrap()
+}
+
 /// A project with versions 1, 2 and 3 of a prompt, of which 1 is in production.
 fn project() -> Receiver {
     Receiver::new(|request| {
@@ -69,12 +83,19 @@ fn project() -> Receiver {
                     json!({"id": id, "traceId": trace, "type": "GENERATION", "startTime": "2026-11-24T04:40:39.355Z",
                         "promptName": NAME, "promptVersion": version})
                 };
-                rows(json!([
+                let calls = [
                     call("g1", "t1", 1),
                     call("g2", "t1", 2),
                     call("g3", "t2", 2),
-                    call("g4", "t3", 3)
-                ]))
+                    call("g4", "t3", 3),
+                ];
+                let version = asked_version(&request.path);
+                rows(
+                    calls
+                        .into_iter()
+                        .filter(|call| call["promptVersion"] == version)
+                        .collect(),
+                )
             }
             "/api/public/v3/scores" => {
                 let score = |name: &str, value: Value, subject: Value| {
@@ -156,6 +177,7 @@ fn what_is_asked_is_what_is_compared() {
             "filters": [environment, prompt],
             "fromTimestamp": "2026-11-24T00:00:00.000Z",
             "toTimestamp": "2026-11-25T00:00:00.000Z",
+            "orderBy": [{"field": "count_count", "direction": "desc"}],
             "config": {"row_limit": 1000},
         })
     );
@@ -169,20 +191,22 @@ fn what_is_asked_is_what_is_compared() {
         json!([{"field": "name"}, {"field": "observationPromptVersion"}])
     );
     assert_eq!(scores["filters"][1]["column"], "observationPromptName");
-    let calls = percent_decode_str(&requests[3].path)
-        .decode_utf8()
-        .unwrap()
-        .into_owned();
-    assert_eq!(
-        calls,
+    let mut called = requests[3..5]
+        .iter()
+        .map(|it| percent_decode_str(&it.path).decode_utf8().unwrap());
+    let calls = |version: u32, limit: u32| {
+        let version = json!({"column": "promptVersion", "operator": "=", "type": "number", "value": version});
         format!(
             "/api/public/v2/observations?fromStartTime=2026-11-24T00:00:00.000Z&toStartTime=2026-11-25T00:00:00.000Z&\
-             fields=core,prompt&limit=1000&filter={}",
-            json!([environment, prompt])
+             fields=core,prompt&limit={limit}&filter={}",
+            json!([environment, prompt, version])
         )
-    );
+    };
+    // The one with fewer calls first: what it does not take of its half is the other's.
+    assert_eq!(called.next().unwrap(), calls(2, 501));
+    assert_eq!(called.next().unwrap(), calls(1, 999));
     // The version that is not compared has a trace of its own, which nobody asks for.
-    let [ref traces] = requests[4..] else {
+    let [ref traces] = requests[5..] else {
         panic!("{}", requests.len())
     };
     assert!(
@@ -199,27 +223,47 @@ fn a_label_that_nobody_has_is_an_error() {
     assert!(error.is_not_found(), "{error}");
 }
 
-/// A project with so many calls, each in a trace of its own; and how often it is asked for scores.
-fn project_of(calls: u32) -> (Receiver, Arc<AtomicUsize>) {
+/// A project with so many calls of versions 1 and 2, each in a trace of its own that has a score; and how often it is asked for
+/// scores.
+fn project_of(calls: [u32; 2]) -> (Receiver, Arc<AtomicUsize>) {
     let times = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&times);
     let server = Receiver::new(move |request| {
         if request.path.starts_with("/api/public/v2/metrics") {
-            return rows(json!([]));
+            return match query(request)["view"].as_str().unwrap() {
+                "observations" => rows(json!([
+                    {"promptVersion": 1, "count_count": calls[0]},
+                    {"promptVersion": 2, "count_count": calls[1]},
+                ])),
+                _ => rows(json!([])),
+            };
         }
         if request.path.starts_with("/api/public/v3/scores") {
             counted.fetch_add(1, Ordering::Relaxed);
             assert!(request.path.len() < 2500, "{}", request.path.len());
-            return rows(json!([]));
+            let path = percent_decode_str(&request.path).decode_utf8().unwrap();
+            let (_, ids) = path.split_once("traceId=").unwrap();
+            let score = |id: &str| {
+                json!({"id": "s", "name": "helpful", "value": 1, "dataType": "NUMERIC", "source": "API",
+                    "timestamp": "2026-11-24T04:40:39.355Z", "subject": {"kind": "trace", "id": id}})
+            };
+            return rows(
+                ids.split(['&', ','])
+                    .filter(|id| id.len() == 32)
+                    .map(score)
+                    .collect(),
+            );
         }
+        let version = asked_version(&request.path);
         let call = |number: u32| {
-            json!({"id": format!("{number:016x}"), "traceId": format!("{number:032x}"), "type": "GENERATION",
-                "startTime": "2026-11-24T04:40:39.355Z", "promptVersion": 1})
+            json!({"id": format!("{version}{number:015x}"), "traceId": format!("{version}{number:031x}"), "type": "GENERATION",
+                "startTime": "2026-11-24T04:40:39.355Z", "promptVersion": version})
         };
+        let count = calls[version as usize - 1];
         let (page, meta) = match request.path.contains("cursor=more") {
-            true => (1000..calls, json!({})),
-            false if calls > 1000 => (0..1000, json!({"cursor": "more"})),
-            false => (0..calls, json!({})),
+            true => (1000..count, json!({})),
+            false if count > 1000 => (0..1000, json!({"cursor": "more"})),
+            false => (0..count, json!({})),
         };
         let page: Vec<_> = page.map(call).collect();
         Answer::json(200, &json!({"data": page, "meta": meta}).to_string())
@@ -230,10 +274,55 @@ fn project_of(calls: u32) -> (Receiver, Arc<AtomicUsize>) {
 #[test]
 fn many_calls_are_many_traces_and_so_many_requests_at_most() {
     for (calls, is_cut) in [(1000, false), (1001, true), (1700, true)] {
-        let (server, times) = project_of(calls);
+        let (server, times) = project_of([calls, 0]);
         let compared: PromptComparison =
             alone(client(&server).compare_prompts(NAME, [1], &window())).unwrap();
         assert_eq!((compared.is_cut, times.load(Ordering::Relaxed)), (is_cut, 20));
-        assert_eq!((compared.versions[0].calls, compared.versions[0].cost), (0, None));
+        assert_eq!(
+            (compared.versions[0].calls, compared.versions[0].cost),
+            (calls.into(), None)
+        );
     }
+}
+
+#[test]
+fn a_version_that_is_rarely_called_is_not_crowded_out() {
+    for (calls, looked_at, is_cut) in [
+        ([1700, 14], [986, 14], true),
+        ([600, 1700], [500, 500], true),
+        ([600, 400], [600, 400], false),
+    ] {
+        let (server, _) = project_of(calls);
+        let compared = alone(client(&server).compare_prompts(NAME, [1, 2], &window())).unwrap();
+        let counts = compared
+            .versions
+            .iter()
+            .map(|it| it.trace_scores["helpful"].count);
+        assert!(counts.eq(looked_at), "{compared}");
+        assert_eq!(compared.is_cut, is_cut);
+    }
+}
+
+#[test]
+fn that_an_answer_could_have_no_more_sums_is_said() {
+    let full: Vec<_> = (0..1000)
+        .map(|number| {
+            let name = format!("score {}", number / 500);
+            json!({"name": name, "observationPromptVersion": number, "avg_value": 0.5, "count_count": 1})
+        })
+        .collect();
+    let server = Receiver::new(move |request| match request.path.contains("metrics") {
+        true if query(request)["view"] == "scores-numeric" => rows(json!(full)),
+        _ => rows(json!([])),
+    });
+    let compared = alone(client(&server).compare_prompts(NAME, [1], &window())).unwrap();
+    assert!(compared.is_incomplete && !compared.is_cut);
+    assert_eq!(
+        compared.to_string(),
+        "\
+rag_synthesis-1117  calls  cost  each  mean  p95  tokens in  tokens out  score 0
+1                       0     –     –     –    –          0           0  0.5 (1)
+there is more than an answer of the server has: a shorter window would do
+"
+    );
 }

@@ -51,6 +51,9 @@ pub(super) fn run(
             "Scores of traces are those of the newest {most} calls"
         ))?;
     }
+    if compared.is_incomplete {
+        page.line("There is more than an answer of the server has: fewer --days would do")?;
+    }
     Ok(())
 }
 

@@ -54,6 +54,12 @@ impl fmt::Display for PromptComparison {
                 Self::MOST_CALLS
             )?;
         }
+        if self.is_incomplete {
+            writeln!(
+                f,
+                "there is more than an answer of the server has: a shorter window would do"
+            )?;
+        }
         Ok(())
     }
 }
