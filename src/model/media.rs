@@ -38,11 +38,14 @@ pub struct Media {
 }
 
 impl Media {
-    /// Bytes of this type, such as `image/png`, `audio/wav` or `application/pdf`.
+    /// Bytes of this type, such as `image/png`, `audio/wav` or `application/pdf`. As the server's, it is in small letters and has no
+    /// parameters: of `text/CSV; charset=utf-8` it is `text/csv`.
     #[must_use]
     pub fn from_bytes(mime: impl Into<String>, bytes: impl Into<Vec<u8>>) -> Self {
+        let mime: String = mime.into();
+        let essence = mime.split(';').next().unwrap_or_default();
         Self {
-            mime: mime.into(),
+            mime: essence.trim().to_ascii_lowercase(),
             bytes: bytes.into(),
         }
     }
@@ -95,5 +98,7 @@ mod tests {
         let value = serde_json::json!({ "image": media });
         assert_eq!(value.to_string(), r#"{"image":"data:image/png;base64,aGVsbG8="}"#);
         assert_eq!(format!("{media:?}"), r#"Media { mime: "image/png", bytes: 5 }"#);
+        let parameters = Media::from_bytes(" Text/CSV; charset=utf-8", *b"hello");
+        assert_eq!(parameters.to_data_uri(), "data:text/csv;base64,aGVsbG8=");
     }
 }

@@ -564,7 +564,8 @@ fn an_item_of_a_dataset_is_given_media() {
         .unwrap();
     let server = MediaServer::new();
     let langfuse = server.project().build().unwrap();
-    let scan = png("scan", 5000);
+    // The server takes types in small letters only, and without parameters.
+    let scan = Media::from_bytes("image/PNG; q=1", png("scan", 5000).bytes());
     let reference = alone(langfuse.upload_media(&scan, &item, ItemPart::ExpectedOutput)).unwrap();
     let id = id_in(&reference.clone().into());
     assert_eq!(server.put(), [(id, scan.bytes().to_vec())]);
