@@ -256,6 +256,27 @@ fn a_trace_with_long_contents_is_one_tree() {
     assert_eq!(printed.matches("─ GENERATION answer").count(), 41);
 }
 
+/// An answer may have 64 MiB.
+#[test]
+fn a_trace_that_is_too_large_for_one_answer_is_read_in_smaller_pages() {
+    let server = Receiver::new(|request| {
+        let mut answer = replay::recorded("observations")[0]["response"]["json"].clone();
+        if request.path.contains("limit=1000&") || request.path.ends_with("limit=1000") {
+            answer["data"][0]["output"] = json!("long ".repeat(14 << 20));
+        }
+        Answer::json(200, &answer.to_string())
+    });
+    let printed = prints(&server, &["traces", TRACE]);
+    assert!(
+        printed.starts_with(
+            "\
+trace support request · user user-e61e86"
+        ),
+        "{printed}"
+    );
+    assert_eq!(server.requests().len(), 2);
+}
+
 #[test]
 fn a_trace_that_is_not_there() {
     let nothing = Receiver::new(|_| replay::answered("observations", "nothing found"));

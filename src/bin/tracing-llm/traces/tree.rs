@@ -18,8 +18,8 @@ use tracing_llm::{Error, Langfuse, Pipeline, SpanId, TraceId};
 use crate::args::Form;
 use crate::page::{Failure, Outcome, Page, plain};
 
-/// Rows with their contents have some KiB each.
-const PAGE: u16 = 100;
+/// Rows with their contents have some KiB each, and up to MiB: where an answer would be too large, or late, a page has fewer.
+const PAGES: [u16; 3] = [1000, 100, 10];
 
 /// One trace is held as a whole, and shown as a whole.
 const MOST_BYTES: usize = 512 * 1024 * 1024;
@@ -30,13 +30,8 @@ const TOO_LARGE: &str = "the trace is too large to be drawn; `--json` has all of
 const DRAWN_WITHIN: Duration = Duration::from_secs(60);
 
 pub(crate) fn run(langfuse: &Langfuse, id: &str, form: &Form, page: &mut Page<'_>) -> Outcome {
-    let question = langfuse
-        .observations()
-        .trace(id)
-        .fields(Fields::ALL)
-        .page_size(PAGE);
-    let rows: Result<Vec<_>, Error> = question.rows().blocking().collect();
-    let rows = once_each(rows.map_err(|error| Failure::before_v4(error, "a single trace needs"))?);
+    let rows = read(langfuse, id).map_err(|error| Failure::before_v4(error, "a single trace needs"))?;
+    let rows = once_each(rows);
     if rows.is_empty() {
         let message = format!("Langfuse shows no trace {id:?}; one shows some seconds after it was sent");
         return Err(Failure::Said(message));
@@ -45,6 +40,19 @@ pub(crate) fn run(langfuse: &Langfuse, id: &str, form: &Form, page: &mut Page<'_
         return page.json(&rows.iter().map(to_json).collect());
     }
     page.text(draw(&rows, page.color())?.trim_start_matches('\n'))
+}
+
+fn read(langfuse: &Langfuse, id: &str) -> Result<Vec<ObservationRow>, Error> {
+    let whole = langfuse.observations().trace(id).fields(Fields::ALL);
+    let mut rows = Ok(Vec::new());
+    for page in PAGES {
+        rows = whole.clone().page_size(page).rows().blocking().collect();
+        match &rows {
+            Err(error) if error.is_unexpected_answer() || error.is_timeout() => {}
+            _ => break,
+        }
+    }
+    rows
 }
 
 /// Each observation once, in the order of their beginnings: the server shows what it was sent twice twice, and the last version is
