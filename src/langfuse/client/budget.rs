@@ -29,6 +29,11 @@ impl Budget {
         self.whole
     }
 
+    /// Whether it is over when the other is.
+    pub(crate) fn ends_with(&self, other: &Self) -> bool {
+        self.end <= other.end
+    }
+
     /// What is left now; zero is none.
     pub(crate) fn left(&self) -> Duration {
         self.end.saturating_duration_since(Instant::now())

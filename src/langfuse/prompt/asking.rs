@@ -66,13 +66,30 @@ impl Langfuse {
         ttl: Duration,
         budget: Budget,
     ) -> Result<Arc<Version>, Error> {
+        let asked = self.ask(key, ttl, budget);
+        self.answered(asked, key, ttl, budget).await
+    }
+
+    /// Begins to ask, unless another has; `None` without a thread to do it on.
+    pub(super) fn ask(&self, key: &Key, ttl: Duration, budget: Budget) -> Option<Asked> {
         let begin = || Asking::begin(self, key, budget);
-        while let Some(asked) = self.prompts().ask(key, ttl, begin) {
-            let asking = match asked {
+        self.prompts().ask(key, ttl, begin)
+    }
+
+    /// Waits for what was asked.
+    pub(super) async fn answered(
+        &self,
+        mut asked: Option<Asked>,
+        key: &Key,
+        ttl: Duration,
+        budget: Budget,
+    ) -> Result<Arc<Version>, Error> {
+        while let Some(asking) = asked {
+            let asking = match asking {
                 Asked::Answered(version) => return Ok(version),
                 Asked::Asking(asking) => asking,
             };
-            let answered = if asking.budget.left() <= budget.left() {
+            let answered = if asking.budget.ends_with(&budget) {
                 asking.answer().await
             } else {
                 // Who has less time than the question does not wait for its end.
@@ -86,12 +103,30 @@ impl Langfuse {
             match answered {
                 Some(Ok(version)) => return Ok(version),
                 // It had less time, or began long ago.
-                Some(Err(error)) if error.is_timeout() && budget.left() > budget.whole() / 2 => {}
+                Some(Err(error)) if error.is_timeout() && budget.left() > budget.whole() / 2 => {
+                    asked = self.ask(key, ttl, budget);
+                }
                 Some(Err(error)) => return Err(error.again()),
                 None => break,
             }
         }
         self.fetch(key, budget).await
+    }
+
+    /// Why nobody could say a moment ago what this is, and in the background the server is asked once more: a program that has a
+    /// fallback need not wait for it.
+    pub(super) fn failing(&self, key: &Key, ttl: Duration) -> Option<Error> {
+        let (why, may_try) = self.prompts().failure(key, ttl)?;
+        if may_try {
+            let (asks, key) = (self.clone(), key.clone());
+            let again = async move {
+                let budget = Budget::new(asks.timeout());
+                drop(asks.fetch_once(&key, ttl, budget).await);
+            };
+            // Without a thread it is as if it had failed.
+            let _ = self.background(again.with_subscriber(NoSubscriber::default()));
+        }
+        Some(why.again())
     }
 
     fn too_late(&self, key: &Key, budget: Budget) -> Error {

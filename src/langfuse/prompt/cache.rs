@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use crate::clock::{Clock, MonotonicNanos};
+use crate::error::Error;
 use crate::langfuse::prompt::asking::Asking;
 use crate::langfuse::prompt::selector::Selector;
 use crate::langfuse::prompt::version::Version;
@@ -30,7 +31,17 @@ struct Known {
     entries: HashMap<Key, Entry>,
     /// What the server is being asked for, and nobody has yet.
     asked: HashMap<Key, Weak<Asking>>,
+    /// What nobody could say lately.
+    failures: HashMap<Key, Failure>,
     age: Age,
+}
+
+#[derive(Debug)]
+struct Failure {
+    why: Arc<Error>,
+    at: MonotonicNanos,
+    /// When the server was last asked again for those who do not wait for it.
+    tried: Option<MonotonicNanos>,
 }
 
 /// How often something was forgotten: what was asked for before may be what was forgotten.
@@ -143,6 +154,29 @@ impl Cache {
         Some(Asked::Asking(asking))
     }
 
+    /// Remembers that nobody answered.
+    pub(super) fn fail(&self, key: &Key, why: Error) {
+        let mut known = self.lock();
+        if known.failures.len() >= Self::MOST {
+            known.failures.clear();
+        }
+        let tried = known.failures.get(key).and_then(|failure| failure.tried);
+        let (why, at) = (Arc::new(why), self.clock.monotonic());
+        known.failures.insert(key.clone(), Failure { why, at, tried });
+    }
+
+    /// Why nobody answered less than `ttl` ago, and whether the caller is to ask again.
+    pub(super) fn failure(&self, key: &Key, ttl: Duration) -> Option<(Arc<Error>, bool)> {
+        let mut known = self.lock();
+        let failure = known.failures.get_mut(key);
+        let failure = failure.filter(|failure| self.since(failure.at) < ttl)?;
+        let may_try = failure.tried.is_none_or(|time| self.since(time) >= Self::REST);
+        if may_try {
+            failure.tried = Some(self.clock.monotonic());
+        }
+        Some((Arc::clone(&failure.why), may_try))
+    }
+
     /// What a question that begins now is to say when it is answered.
     pub(super) fn age(&self) -> Age {
         self.lock().age
@@ -159,6 +193,7 @@ impl Cache {
         if known.age != asked {
             return;
         }
+        known.failures.remove(&key);
         let entries = &mut known.entries;
         if entries.len() >= Self::MOST && !entries.contains_key(&key) {
             let oldest = entries.iter().min_by_key(|(_, entry)| entry.fetched);
@@ -172,6 +207,7 @@ impl Cache {
     /// Forgets one that is gone, as was learnt by a question of this age.
     pub(super) fn evict(&self, key: &Key, asked: Age) {
         let mut known = self.lock();
+        known.failures.remove(key);
         if known.age == asked {
             known.entries.remove(key);
         }
@@ -182,6 +218,7 @@ impl Cache {
         let mut known = self.lock();
         known.age.0 += 1;
         known.entries.retain(|key, _| key.name != name);
+        known.failures.retain(|key, _| key.name != name);
         known.asked.retain(|key, _| key.name != name);
     }
 

@@ -114,6 +114,9 @@ impl<T: Template, S> PromptRequest<T, S> {
 
     /// What stands in for it when the server gives none, for whatever reason: text for a text, messages for a chat, or a file
     /// of its own. It is flagged ([`Prompt::is_fallback`]), and no generation is linked to it.
+    ///
+    /// A server that fails, or does not answer, is waited for once: for as long after that as a prompt is fresh, the fallback is
+    /// given at once, while the server is asked again in the background, every 5 s at most.
     pub fn fallback(mut self, fallback: impl Into<Fallback<T>>) -> Self {
         self.fallback = Some(fallback.into());
         self
@@ -134,7 +137,11 @@ impl<T: Template, S> PromptRequest<T, S> {
 
     async fn fetch(self) -> Result<Prompt<T>, Error> {
         let ttl = self.ttl.unwrap_or(self.langfuse.prompts().ttl);
-        let found = self.langfuse.find(&self.key, ttl, self.time()).await;
+        let has_fallback = self.fallback.is_some();
+        let found = self
+            .langfuse
+            .find(&self.key, ttl, self.time(), has_fallback)
+            .await;
         // One of the other kind is no prompt that the program can use.
         let prompt = found.and_then(|(version, source)| Prompt::new(version, source, None));
         match (prompt, self.fallback) {
@@ -178,7 +185,8 @@ impl Langfuse {
         self.request(name.into())
     }
 
-    /// Fetches the production versions of these prompts, of either kind, so that the first request finds them in memory.
+    /// Fetches the production versions of these prompts, of either kind, so that the first request finds them in memory: eight at a
+    /// time, all in the time of one call.
     ///
     /// # Errors
     ///
@@ -188,12 +196,16 @@ impl Langfuse {
         names: impl IntoIterator<Item = N>,
     ) -> Result<(), Error> {
         let keys: Vec<_> = names.into_iter().map(|name| key(name.into())).collect();
+        let budget = Budget::new(self.timeout());
         let mut first = Ok(());
-        for key in keys {
-            let fetched = self
-                .fetch_once(&key, Duration::ZERO, Budget::new(self.timeout()))
-                .await;
-            first = first.and(fetched.map(drop));
+        for some in keys.chunks(PREFETCHED_AT_ONCE) {
+            // All of them are under way when the first is waited for.
+            let ask = |key| (key, self.ask(key, Duration::ZERO, budget));
+            let asked: Vec<_> = some.iter().map(ask).collect();
+            for (key, asked) in asked {
+                let fetched = self.answered(asked, key, Duration::ZERO, budget).await;
+                first = first.and(fetched.map(drop));
+            }
         }
         first
     }
@@ -207,11 +219,7 @@ impl Langfuse {
         &self,
         names: impl IntoIterator<Item = N>,
     ) -> Result<(), Error> {
-        let names: Vec<_> = names.into_iter().map(Into::into).collect();
-        let time = self
-            .timeout()
-            .saturating_mul(u32::try_from(names.len()).unwrap_or(u32::MAX));
-        wait::wait(time, self.prefetch_prompts::<String>(names))
+        self.wait(self.prefetch_prompts(names))
     }
 
     /// Forgets what memory holds of a prompt, whichever version: the next call asks the server.
@@ -235,6 +243,7 @@ impl Langfuse {
         key: &Key,
         ttl: Duration,
         time: Duration,
+        has_fallback: bool,
     ) -> Result<(Arc<Version>, PromptSource), Error> {
         match self.prompts().find(key, ttl) {
             Found::Fresh(version) => Ok((version, PromptSource::Cache)),
@@ -246,6 +255,9 @@ impl Langfuse {
                 Ok((version, PromptSource::Stale))
             }
             Found::Nothing => {
+                if let Some(error) = has_fallback.then(|| self.failing(key, ttl)).flatten() {
+                    return Err(error);
+                }
                 let budget = Budget::new(time);
                 let fetched = match ttl.is_zero() {
                     // What others were answered may be older than this call.
@@ -275,12 +287,16 @@ impl Langfuse {
             Err(error) => {
                 if error.is_not_found() {
                     self.prompts().evict(key, age);
+                } else if is_no_answer(&error) {
+                    self.prompts().fail(key, error.again());
                 }
                 Err(error)
             }
         }
     }
 }
+
+const PREFETCHED_AT_ONCE: usize = 8;
 
 /// The question for a version.
 pub(super) fn which(key: &Key, budget: Budget) -> Request {
@@ -290,6 +306,11 @@ pub(super) fn which(key: &Key, budget: Budget) -> Request {
         Kind::Label(label) => request.query("label", Some(label)),
         Kind::Version(version) => request.query("version", Some(version)),
     }
+}
+
+/// Whether the server, or the way there, is at fault and not the question.
+fn is_no_answer(error: &Error) -> bool {
+    error.is_unreachable() || error.is_timeout() || error.is_server_failure() || error.is_rate_limited()
 }
 
 /// Completes a sentence that begins with "cannot".

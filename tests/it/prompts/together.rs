@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tracing_llm::langfuse::PromptSource;
+use tracing_llm::testing::ManualClock;
 use tracing_llm::{Error, Langfuse, Prompt};
 
 use super::{HANG, row};
@@ -199,4 +200,98 @@ fn the_end_of_the_pipeline_does_not_end_the_question() {
     server.wait_for_requests(1, HANG);
     llm.shutdown_blocking(HANG);
     assert_eq!(alone(call).unwrap().version(), 1);
+}
+
+#[test]
+fn prompts_are_prefetched_beside_each_other_in_the_time_of_one_call() {
+    // Each is answered when all eight are there.
+    let (arrived, all) = (Mutex::new(0), Condvar::new());
+    let server = Receiver::new(move |_| {
+        let mut arrived = arrived.lock().unwrap();
+        *arrived += 1;
+        all.notify_all();
+        drop(all.wait_while(arrived, |arrived| *arrived < 8).unwrap());
+        version(1)
+    });
+    let langfuse = client(&server);
+    let names = (0..8).map(|number| format!("qa-{number}"));
+    langfuse.prefetch_prompts_blocking(names).unwrap();
+    let prompt = langfuse.prompt("qa-7").fetch_blocking().unwrap();
+    assert_eq!(prompt.source(), PromptSource::Cache);
+
+    let server = Receiver::new(|_| Answer::Hang);
+    let keys = Langfuse::builder(Receiver::PUBLIC_KEY, Receiver::SECRET_KEY).base_url(server.url());
+    let langfuse = keys.timeout(Duration::from_millis(200)).build().unwrap();
+    let began = Instant::now();
+    let names = (0..100).map(|number| format!("qa-{number}"));
+    let error = langfuse.prefetch_prompts_blocking(names).unwrap_err();
+    assert!(error.is_timeout(), "{error}");
+    assert!(began.elapsed() < HANG / 10);
+}
+
+#[test]
+fn a_server_that_does_not_answer_is_waited_for_once_where_there_is_a_fallback() {
+    let held = Held::new(|_| version(1));
+    let clock = ManualClock::new();
+    let keys = Langfuse::builder(Receiver::PUBLIC_KEY, Receiver::SECRET_KEY);
+    let keys = keys
+        .base_url(held.server.url())
+        .timeout(HANG)
+        .clock(clock.clone());
+    let langfuse = keys.build().unwrap();
+    let call = || langfuse.prompt("qa").fallback("Hi");
+    let first = call()
+        .timeout(Duration::from_millis(100))
+        .fetch_blocking()
+        .unwrap();
+    assert!(first.fallback_reason().is_some_and(Error::is_timeout));
+    // Nobody waits for what they would get in a minute; one question is on its way.
+    for _ in 0..100 {
+        assert_eq!(call().fetch_blocking().unwrap().source(), PromptSource::Fallback);
+        clock.advance(Duration::from_millis(100));
+    }
+    held.server.wait_for_requests(2, HANG);
+    assert_eq!(held.server.requests().len(), 2);
+    held.open();
+    let end = Instant::now() + HANG;
+    while call().fetch_blocking().unwrap().is_fallback() {
+        assert!(Instant::now() < end);
+        thread::yield_now();
+    }
+    assert_eq!(call().fetch_blocking().unwrap().source(), PromptSource::Cache);
+}
+
+#[test]
+fn a_server_that_fails_has_rest_and_is_asked_again_after_it() {
+    // A call does not try again: the wait would be longer than it has.
+    let server = Receiver::new(|_| Answer::status(503).header("retry-after", "3600"));
+    let asked = || server.requests().len();
+    let clock = ManualClock::new();
+    let keys = Langfuse::builder(Receiver::PUBLIC_KEY, Receiver::SECRET_KEY).base_url(server.url());
+    let langfuse = keys.clock(clock.clone()).build().unwrap();
+    let reason = || {
+        let prompt = langfuse.prompt("qa").fallback("Hi").fetch_blocking().unwrap();
+        assert!(prompt.fallback_reason().is_some_and(Error::is_server_failure));
+    };
+    reason();
+    assert_eq!(asked(), 1);
+    (0..50).for_each(|_| reason());
+    server.wait_for_requests(2, HANG);
+    (0..50).for_each(|_| reason());
+    assert_eq!(asked(), 2);
+    // The second may not be over yet, and the next joins it then.
+    let end = Instant::now() + HANG;
+    while asked() < 3 {
+        clock.advance(Duration::from_secs(5));
+        reason();
+        assert!(Instant::now() < end);
+        thread::yield_now();
+    }
+    // Who has none is told what the server says now.
+    assert!(langfuse.prompt("qa").fetch_blocking().is_err());
+    let so_far = asked();
+    // After a minute without a call nothing is known of it.
+    clock.advance(Duration::from_secs(60));
+    reason();
+    assert_eq!(asked(), so_far + 1);
 }
