@@ -9,7 +9,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 pub use self::item::{DatasetItem, DatasetItems, NewDatasetItem};
-use crate::error::Error;
+use crate::describe;
+use crate::error::{Error, Kind};
 use crate::langfuse::client::answer::{text, time};
 use crate::langfuse::client::{Langfuse, Request};
 use crate::langfuse::reads::Listing;
@@ -40,12 +41,19 @@ pub struct Dataset {
 /// A dataset that is to be made, or changed: what is not said stays as it is. Credentials in its metadata are redacted.
 #[derive(Clone, Debug)]
 #[must_use = "it is made by put_dataset()"]
-pub struct NewDataset(Value);
+pub struct NewDataset(Body);
+
+/// What is to be sent, and the first member of it that could not be serialised.
+#[derive(Clone, Debug)]
+struct Body {
+    json: Value,
+    fault: Option<&'static str>,
+}
 
 impl NewDataset {
     /// The dataset with this name.
     pub fn new(name: &str) -> Self {
-        Self(json!({ "name": name }))
+        Self(Body::of(json!({ "name": name })))
     }
 
     /// What it is.
@@ -68,30 +76,42 @@ impl NewDataset {
         self.member("expectedOutputSchema", schema)
     }
 
-    fn member(mut self, name: &str, value: impl Serialize) -> Self {
-        put(&mut self.0, name, value);
+    fn member(mut self, name: &'static str, value: impl Serialize) -> Self {
+        self.0.put(name, value);
         self
     }
 }
 
-/// Sets a member. As everywhere in this crate, what cannot be serialised is left out.
-fn put(object: &mut Value, name: &str, value: impl Serialize) {
-    if let Ok(value) = serde_json::to_value(value) {
-        object[name] = value;
+impl Body {
+    fn of(json: Value) -> Self {
+        Self { json, fault: None }
     }
-}
 
-/// A body without the credentials that may be in what people store.
-fn masked(body: &Value) -> Value {
-    const CONTENTS: [&str; 3] = ["input", "expectedOutput", "metadata"];
-    let mut body = body.clone();
-    let mut masker = Masker::default();
-    for name in CONTENTS {
-        if let Some(content) = body.get_mut(name) {
-            masker.mask_json(content);
+    /// Sets a member.
+    fn put(&mut self, name: &'static str, value: impl Serialize) {
+        match describe::calmly(|| serde_json::to_value(value)) {
+            Some(Ok(value)) => self.json[name] = value,
+            // Left out as from an observation it would be stored for good, and nobody would know.
+            _ => drop(self.fault.get_or_insert(name)),
         }
     }
-    body
+
+    /// Without the credentials that may be in what people store.
+    fn masked(&self, verb: &str) -> Result<Value, Error> {
+        const CONTENTS: [&str; 3] = ["input", "expectedOutput", "metadata"];
+        if let Some(name) = self.fault {
+            let message = format!("cannot {verb}: its {name} cannot be serialised as JSON");
+            return Err(Error::new(Kind::InvalidValue, message));
+        }
+        let mut json = self.json.clone();
+        let mut masker = Masker::default();
+        for name in CONTENTS {
+            if let Some(content) = json.get_mut(name) {
+                masker.mask_json(content);
+            }
+        }
+        Ok(json)
+    }
 }
 
 impl Langfuse {
@@ -100,11 +120,14 @@ impl Langfuse {
     ///
     /// # Errors
     ///
-    /// The server does not take it, such as a schema that is none ([`Error::is_refused`]); else as
+    /// Something of it cannot be serialised ([`Error::is_invalid_value`]; nothing was sent); the server does not take it, such as a
+    /// schema that is none ([`Error::is_refused`]); else as
     /// [`auth_check`](Self::auth_check) tells apart.
     pub async fn put_dataset(&self, dataset: &NewDataset) -> Result<Dataset, Error> {
-        let request = Request::change(Method::POST, "make a dataset", &["v2", "datasets"]);
-        let answer = self.call(request.body(masked(&dataset.0)).repeatable()).await?;
+        const VERB: &str = "make a dataset";
+        let body = dataset.0.masked(VERB)?;
+        let request = Request::change(Method::POST, VERB, &["v2", "datasets"]);
+        let answer = self.call(request.body(body).repeatable()).await?;
         answer.read(|json| Dataset::read(&json))
     }
 

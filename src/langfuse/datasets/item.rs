@@ -11,7 +11,7 @@ use crate::error::{Error, Kind};
 use crate::id::TraceId;
 use crate::langfuse::client::answer::{text, time};
 use crate::langfuse::client::{Budget, Langfuse, Request};
-use crate::langfuse::datasets::{masked, put};
+use crate::langfuse::datasets::Body;
 use crate::langfuse::reads::{Listing, Rows, instant};
 
 /// An item: one question, and what is expected of the answer.
@@ -46,7 +46,7 @@ pub struct DatasetItem {
 /// input, expected output and metadata are redacted, as those of observations are.
 #[derive(Clone, Debug)]
 #[must_use = "it is made by put_dataset_item()"]
-pub struct NewDatasetItem(Value);
+pub struct NewDatasetItem(Body);
 
 /// A question for items, made by [`Langfuse::dataset_items`].
 #[derive(Debug)]
@@ -56,7 +56,7 @@ pub struct DatasetItems(Listing<DatasetItem>);
 impl NewDatasetItem {
     /// An item of the dataset with this name.
     pub fn new(dataset: &str) -> Self {
-        Self(json!({ "datasetName": dataset }))
+        Self(Body::of(json!({ "datasetName": dataset })))
     }
 
     /// Its id in the project, up to 255 characters: of your own, so that it is made once however often it is put. Without one, a
@@ -95,8 +95,8 @@ impl NewDatasetItem {
         self.member("status", if archived { "ARCHIVED" } else { "ACTIVE" })
     }
 
-    fn member(mut self, name: &str, value: impl Serialize) -> Self {
-        put(&mut self.0, name, value);
+    fn member(mut self, name: &'static str, value: impl Serialize) -> Self {
+        self.0.put(name, value);
         self
     }
 }
@@ -141,7 +141,8 @@ impl Langfuse {
     ///
     /// # Errors
     ///
-    /// There is no such dataset ([`Error::is_not_found`]), or the item does not fit its schema ([`Error::is_refused`]); else as
+    /// Something of it cannot be serialised ([`Error::is_invalid_value`]; nothing was sent); there is no such dataset
+    /// ([`Error::is_not_found`]), or the item does not fit its schema ([`Error::is_refused`]); else as
     /// [`auth_check`](Self::auth_check) tells apart.
     pub async fn put_dataset_item(&self, item: &NewDatasetItem) -> Result<DatasetItem, Error> {
         self.put_within(item, Budget::new(self.timeout())).await
@@ -227,9 +228,12 @@ impl Langfuse {
     }
 
     async fn put_within(&self, item: &NewDatasetItem, budget: Budget) -> Result<DatasetItem, Error> {
-        let request = Request::change(Method::POST, "make a dataset item", &["dataset-items"]);
-        let mut request = request.body(masked(&item.0)).within(budget);
-        if item.0["id"].is_string() {
+        const VERB: &str = "make a dataset item";
+        let body = item.0.masked(VERB)?;
+        let has_id = body["id"].is_string();
+        let mut request = Request::change(Method::POST, VERB, &["dataset-items"]).body(body);
+        request = request.within(budget);
+        if has_id {
             request = request.repeatable();
         }
         self.call(request).await?.read(|json| DatasetItem::read(&json))

@@ -23,7 +23,8 @@ pub struct NewPrompt<T: Template = Text> {
     template: T,
     labels: Vec<String>,
     tags: Option<Vec<String>>,
-    config: Option<Value>,
+    /// None where it could not be serialised.
+    config: Option<Option<Value>>,
     commit_message: Option<String>,
 }
 
@@ -35,7 +36,8 @@ impl NewPrompt<Text> {
 }
 
 impl NewPrompt<Chat> {
-    /// A version of a chat.
+    /// A version of a chat. Of a message the server keeps the role and the content, which must be a text, and drops all else:
+    /// what [`create_prompt`](Langfuse::create_prompt) answers is what it has kept.
     pub fn chat(name: impl Into<String>, parts: impl IntoIterator<Item = ChatPart>) -> Self {
         Self::new(name.into(), Chat(parts.into_iter().collect()))
     }
@@ -66,9 +68,10 @@ impl<T: Template> NewPrompt<T> {
         self
     }
 
-    /// What belongs to it: a model and its parameters, anything [`Serialize`]. What cannot be serialised is left out.
+    /// What belongs to it: a model and its parameters, anything [`Serialize`].
     pub fn config(mut self, config: impl Serialize) -> Self {
-        self.config = describe::calmly(|| serde_json::to_value(config)).and_then(Result::ok);
+        let config = describe::calmly(|| serde_json::to_value(config));
+        self.config = Some(config.and_then(Result::ok));
         self
     }
 
@@ -88,7 +91,7 @@ impl<T: Template> NewPrompt<T> {
         if let Some(tags) = &self.tags {
             set("tags", tags.clone().into());
         }
-        if let Some(config) = &self.config {
+        if let Some(Some(config)) = &self.config {
             set("config", config.clone());
         }
         if let Some(message) = &self.commit_message {
@@ -106,8 +109,8 @@ impl Langfuse {
     /// # Errors
     ///
     /// The server does not take it ([`Error::is_refused`]): a name that cannot be, a text under the name of a chat, a variable
-    /// and a placeholder of one name, …; the text says which. `latest` is not a label to be given
-    /// ([`Error::is_invalid_value`]). When no answer came it may have been made ([`Error::is_ambiguous`]).
+    /// and a placeholder of one name, …; the text says which. `latest` is not a label to be given, and what
+    /// cannot be serialised is no config ([`Error::is_invalid_value`]). When no answer came it may have been made ([`Error::is_ambiguous`]).
     pub async fn create_prompt<T: Template>(&self, prompt: NewPrompt<T>) -> Result<Prompt<T>, Error> {
         self.create(prompt, Budget::new(self.timeout())).await
     }
@@ -119,6 +122,11 @@ impl Langfuse {
     ) -> Result<Prompt<T>, Error> {
         check(&prompt.labels)?;
         let verb = format!("create the prompt {:?}", prompt.name);
+        if prompt.config == Some(None) {
+            return Err(invalid(format!(
+                "cannot {verb}: its config cannot be serialised as JSON"
+            )));
+        }
         let request = Request::change(Method::POST, verb, &["v2", "prompts"])
             .body(prompt.to_json())
             .within(budget);

@@ -1,7 +1,9 @@
 //! Datasets, their items, experiments, and price definitions: each recorded change is made in the same words.
 
+use std::collections::BTreeMap;
+
 use serde_json::json;
-use tracing_llm::langfuse::{ModelPrice, Money, NewDataset, NewDatasetItem, NewModelPrice};
+use tracing_llm::langfuse::{ModelPrice, Money, NewDataset, NewDatasetItem, NewModelPrice, NewPrompt};
 use tracing_llm::{Langfuse, TraceId};
 
 use super::observations::instant;
@@ -297,4 +299,28 @@ fn experiments_and_their_items_are_read() {
         )
     );
     assert_eq!(server.served(), ["list", "items"]);
+}
+
+#[test]
+fn what_cannot_be_serialised_is_said_and_not_left_out() {
+    let server = Receiver::new(|request| panic!("nothing is sent: {}", request.path));
+    let keys = Langfuse::builder(Receiver::PUBLIC_KEY, Receiver::SECRET_KEY);
+    let langfuse = keys.base_url(server.url()).build().unwrap();
+    let no_json = BTreeMap::from([((1, 2), "a key is a text")]);
+    let item = NewDatasetItem::new("qa").id("1").expected_output(&no_json);
+    let error = langfuse.put_dataset_item_blocking(&item).unwrap_err();
+    assert!(error.is_invalid_value());
+    assert_eq!(
+        error.to_string(),
+        "cannot make a dataset item: its expectedOutput cannot be serialised as JSON"
+    );
+    let dataset = NewDataset::new("qa").metadata(&no_json);
+    let error = langfuse.put_dataset_blocking(&dataset).unwrap_err();
+    assert!(error.is_invalid_value(), "{error}");
+    let prompt = NewPrompt::text("qa", "x").config(&no_json);
+    let error = langfuse.create_prompt_blocking(prompt).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "cannot create the prompt \"qa\": its config cannot be serialised as JSON"
+    );
 }
