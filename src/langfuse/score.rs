@@ -58,7 +58,9 @@ enum Way {
 impl Langfuse {
     /// Sends a score, and answers when the server has taken it. It shows some 5 s later.
     ///
-    /// It has an id, its own or one that is made here, so it may be sent several times and is stored once.
+    /// It has an id, its own or one that is made here, so it may be sent several times and is stored once. One of a trace that
+    /// this project is not sent ([`samples`](Self::samples)) is not sent either, which is a success
+    /// ([`Scored::is_sampled_out`]).
     ///
     /// # Errors
     ///
@@ -252,8 +254,7 @@ impl ScoreWays {
     }
 }
 
-const NO_QUEUE: &str =
-    "a score can be queued where there is a pipeline: the client is to be `Pipeline::langfuse()`";
+const NO_QUEUE: &str = "a score can be queued where there is a pipeline: take the client of `Pipeline::langfuse()`, or await `score(..)`";
 
 /// Whether the server is a Langfuse that does not have this way.
 fn is_gone(error: &Error) -> bool {

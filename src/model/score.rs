@@ -256,7 +256,7 @@ impl Score {
             return Some("it has no name".to_owned());
         }
         let Some(subject) = &self.subject else {
-            return Some("it is of nothing: no trace, observation, session or dataset run".to_owned());
+            return Some("it is of nothing: say of what by on_trace(..), on_observation(..), on_session(..) or on_dataset_run(..)".to_owned());
         };
         if let Subject::Session(id) | Subject::DatasetRun(id) = subject {
             if id.is_empty() {

@@ -88,7 +88,20 @@ fn what_cannot_be_asked_for_is_said_on_stderr() {
     for (arguments, code, said) in [
         (&["fix"][..], 2, "unrecognized subcommand 'fix'"),
         (&["prompt", "get"], 2, "<NAME>"),
-        (&["score", "mood", "1"], 2, "--trace <ID>"),
+        (&["score", "mood", "1"], 2, "<--trace <ID>|--session <ID>>"),
+        (
+            &[
+                "score",
+                "mood",
+                "1",
+                "--trace",
+                "00000000000000000000000000000001",
+                "--session",
+                "s",
+            ],
+            2,
+            "cannot be used with",
+        ),
         (
             &["score", "mood", "1", "--trace", "planet"],
             2,

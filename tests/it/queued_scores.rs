@@ -241,7 +241,7 @@ fn what_is_no_score_is_counted_and_said_once() {
     assert_eq!(scores(&server)[0]["comment"], "api_key=[redacted]");
     let said = lines.all();
     assert!(
-        said.contains(&"the score \"x\" cannot be sent: it is of nothing: no trace, observation, session or dataset run (said once)".to_owned()),
+        said.contains(&"the score \"x\" cannot be sent: it is of nothing: say of what by on_trace(..), on_observation(..), on_session(..) or on_dataset_run(..) (said once)".to_owned()),
         "{said:?}"
     );
     assert!(!said.iter().any(|line| line.contains("\"y\"")), "{said:?}");

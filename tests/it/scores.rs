@@ -400,7 +400,7 @@ fn what_cannot_be_a_score_is_said_before_anything_is_sent() {
         ),
         (
             Score::new("x", 1),
-            r#"the score "x" cannot be sent: it is of nothing: no trace, observation, session or dataset run"#,
+            r#"the score "x" cannot be sent: it is of nothing: say of what by on_trace(..), on_observation(..), on_session(..) or on_dataset_run(..)"#,
         ),
         (
             Score::new("x", 1).on_session(""),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use clap::builder::NonEmptyStringValueParser;
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Parser, Subcommand, ValueEnum};
 use tracing_llm::langfuse::Selector;
 use tracing_llm::{SpanId, TraceId};
 
@@ -115,6 +115,7 @@ pub(crate) struct Which {
 }
 
 #[derive(clap::Args)]
+#[command(group(ArgGroup::new("of").required(true).args(["trace", "session"])))]
 pub(crate) struct Score {
     /// What is scored, such as `relevance`
     pub(crate) name: String,
@@ -122,12 +123,7 @@ pub(crate) struct Score {
     #[arg(allow_hyphen_values = true)]
     pub(crate) value: String,
     /// The trace, by its 32 hex digits
-    #[arg(
-        long,
-        value_name = "ID",
-        required_unless_present = "session",
-        conflicts_with = "session"
-    )]
+    #[arg(long, value_name = "ID")]
     pub(crate) trace: Option<TraceId>,
     /// One observation of that trace, by its 16 hex digits
     #[arg(long, value_name = "ID", requires = "trace")]

@@ -256,7 +256,7 @@ mod tests {
         let strict = compile_strict(&chat(), json!({"tenant": "t", "query": "q", "x": 1}), "qa").unwrap_err();
         assert_eq!(
             strict.to_string(),
-            "the prompt \"qa\": without a value: history; not in it: x"
+            "cannot fill in the prompt \"qa\": no value for history; no variable for x"
         );
     }
 

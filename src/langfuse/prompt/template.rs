@@ -96,7 +96,11 @@ impl Values {
         let values = match json {
             Some(Ok(Value::Object(values))) => values,
             Some(Ok(Value::Null)) => Map::new(),
-            Some(Ok(_)) => return Err(invalid("a prompt is filled in with the members of an object")),
+            Some(Ok(_)) => {
+                return Err(invalid(
+                    "a prompt is filled in with the members of an object, such as json!({\"name\": value})",
+                ));
+            }
             Some(Err(error)) => {
                 return Err(invalid("the values of a prompt cannot be serialised").because(error));
             }
@@ -152,19 +156,20 @@ pub(super) fn compile_strict<T: Template>(
     let compiled = template.fill(&mut values)?;
     let unused = values.values.keys().filter(|name| !values.used.contains(*name));
     let faults = [
-        listed("without a value", values.missing.iter()),
-        listed("not in it", unused),
+        listed("no value for", values.missing.iter()),
+        listed("no variable for", unused),
     ];
     let faults: Vec<_> = faults.into_iter().flatten().collect();
     if faults.is_empty() {
         return Ok(compiled);
     }
-    Err(invalid(format!("the prompt {name:?}: {}", faults.join("; "))))
+    let faults = faults.join("; ");
+    Err(invalid(format!("cannot fill in the prompt {name:?}: {faults}")))
 }
 
 fn listed<'a>(what: &str, names: impl Iterator<Item = &'a String>) -> Option<String> {
     let names: Vec<_> = names.map(String::as_str).collect();
-    (!names.is_empty()).then(|| format!("{what}: {}", names.join(", ")))
+    (!names.is_empty()).then(|| format!("{what} {}", names.join(", ")))
 }
 
 pub(super) fn invalid(message: impl Into<std::borrow::Cow<'static, str>>) -> Error {
@@ -269,11 +274,11 @@ mod tests {
         assert_eq!(strict(json!({"a": 1, "b": null})), Ok("1  ".to_owned()));
         assert_eq!(
             strict(json!({"a": 1, "d": 2, "c": 3})),
-            Err("the prompt \"qa\": without a value: b; not in it: c, d".to_owned())
+            Err("cannot fill in the prompt \"qa\": no value for b; no variable for c, d".to_owned())
         );
         assert_eq!(
             strict(json!({})),
-            Err("the prompt \"qa\": without a value: a, b".to_owned())
+            Err("cannot fill in the prompt \"qa\": no value for a, b".to_owned())
         );
     }
 

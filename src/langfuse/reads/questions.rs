@@ -173,7 +173,8 @@ impl Langfuse {
         self.wait(self.cost_by_user(window, limit))
     }
 
-    /// Tokens by model and direction, the model with most first.
+    /// Tokens by model and direction, the model with most first; of more than 1000 models those with most tokens in. What names no
+    /// model is not in it.
     ///
     /// # Errors
     ///
@@ -209,7 +210,7 @@ impl Langfuse {
         self.wait(self.tokens_by_model(window))
     }
 
-    /// How long observations take, by their name, the slowest first, by the 95th percentile.
+    /// How long observations take, by their name, the slowest first, by the 95th percentile; of more than 1000 names the slowest.
     ///
     /// # Errors
     ///
