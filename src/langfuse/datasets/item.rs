@@ -168,12 +168,19 @@ impl Langfuse {
         let budget = Budget::new(self.timeout());
         let request = Request::get("read a trace", &["v2", "observations"])
             .query("traceId", Some(trace))
-            .query("parentObservationId", Some(""))
+            .query("isRootObservation", Some(true))
             .query("fields", Some("core,io"))
-            .query("limit", Some(1))
+            .query("limit", Some(MOST_TOPS))
             .within(budget);
         let top = self.call(request).await?;
-        let top = top.read(|json| Some(json["data"].as_array()?.first().cloned()))?;
+        let top = top.read(|json| {
+            let tops = json["data"].as_array()?;
+            // Another service's part of the trace has a parent that is not its own.
+            let own = tops
+                .iter()
+                .find(|top| text(top, "parentObservationId").is_none_or(|id| id.is_empty()));
+            Some(own.or(tops.first()).cloned())
+        })?;
         let top = top.ok_or_else(|| {
             let message = format!("cannot read a trace: the server shows nothing of {trace}");
             Error::new(Kind::NotFound, message)
@@ -239,6 +246,9 @@ impl Langfuse {
         self.call(request).await?.read(|json| DatasetItem::read(&json))
     }
 }
+
+/// So many services take part in a trace.
+const MOST_TOPS: usize = 20;
 
 impl DatasetItem {
     fn read(item: &Value) -> Option<Self> {

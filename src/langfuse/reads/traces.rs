@@ -222,10 +222,9 @@ impl Traces {
     /// The traces. Nothing is asked before the first is.
     pub fn rows(mut self) -> Rows<TraceRow> {
         self.before_v4.set("orderBy", self.order.as_str());
-        let groups = if self.contents {
-            "core,io,observations,metrics"
-        } else {
-            "core,observations,metrics"
+        let groups = match self.contents {
+            true => "core,io,observations,metrics",
+            false => "core,observations,metrics",
         };
         self.before_v4.set("fields", groups);
         let stored = List {
@@ -257,8 +256,7 @@ impl Traces {
 /// Traces in an order that only a server has that stores them.
 fn ordered(stored: Step<TraceRow>) -> Step<TraceRow> {
     Box::pin(async move {
-        let page = stored.await;
-        page.map_err(|error| {
+        stored.await.map_err(|error| {
             if error.status() == Some(404) {
                 let message = "cannot read traces in this order: the server stores none (Langfuse v4), and finds them newest first";
                 Error::new(Kind::Unsupported, message).with_status(404)
@@ -279,7 +277,7 @@ impl TraceRow {
     /// As a server before v4 stores it.
     fn read(trace: &Value) -> Option<Self> {
         // What was not computed is -1, and no time and no money is less than nothing.
-        let cost = Money::read(&trace["totalCost"]).filter(|cost| *cost >= Money::ZERO);
+        let total_cost = Money::read(&trace["totalCost"]).filter(|cost| *cost >= Money::ZERO);
         Some(Self {
             id: trace["id"].as_str()?.to_owned(),
             start: time(trace, "timestamp")?,
@@ -295,7 +293,7 @@ impl TraceRow {
             level: None,
             observations: trace["observations"].as_array().map_or(0, Vec::len),
             usage: Usage::default(),
-            total_cost: cost,
+            total_cost,
             input: text_of(&trace["input"]),
             output: text_of(&trace["output"]),
             metadata: trace["metadata"].clone(),
@@ -327,8 +325,12 @@ struct Trace {
     version: Latest<String>,
     tags: Latest<Vec<String>>,
     is_public: bool,
-    top: Latest<(Option<String>, Option<String>, Value)>,
+    /// Input, output and metadata of the top, or of what has a parent that nobody shows.
+    tops: [Latest<Contents>; 2],
 }
+
+/// Input, output, metadata.
+type Contents = (Option<String>, Option<String>, Value);
 
 /// What the latest row says that says anything.
 struct Latest<T>(Option<(Version, T)>);
@@ -378,7 +380,9 @@ impl Whole for Trace {
     fn add_contents(&mut self, row: &Value) -> Option<()> {
         let version = (time(row, "updatedAt"), time(row, "startTime")?);
         let contents = (given(row, "input"), given(row, "output"), row["metadata"].clone());
-        self.top.set(version, Some(contents));
+        let [top, below] = &mut self.tops;
+        let top = given(row, "parentObservationId").map_or(top, |_| below);
+        top.set(version, Some(contents));
         Some(())
     }
 
@@ -387,7 +391,8 @@ impl Whole for Trace {
     }
 
     fn finish(self, id: String) -> Option<TraceRow> {
-        let (input, output, metadata) = self.top.get().unwrap_or_default();
+        let [top, below] = self.tops;
+        let (input, output, metadata) = top.get().or(below.get()).unwrap_or_default();
         Some(TraceRow {
             id,
             start: self.sums.start()?,

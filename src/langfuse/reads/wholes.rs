@@ -35,7 +35,7 @@ pub(super) trait Whole: Default + Send + 'static {
     /// Counts a row, in any order, however often it comes.
     fn add(&mut self, row: &Value) -> Option<()>;
 
-    /// Reads contents from a row without a parent.
+    /// Reads contents from a row without a parent, or with one that nobody shows.
     fn add_contents(&mut self, row: &Value) -> Option<()>;
 
     /// When the first of its rows began; none without rows.
@@ -220,7 +220,7 @@ impl<W: Whole> Scan<W> {
             batch.contents = Contents::Now;
             batch.question.unset("cursor");
             batch.question.set("fields", "core,time,io,metadata");
-            batch.question.set("parentObservationId", "");
+            batch.question.set("isRootObservation", true);
             self.batch = Some(batch);
         } else {
             self.keep(batch.wholes);

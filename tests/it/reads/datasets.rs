@@ -230,9 +230,11 @@ fn credentials_do_not_go_into_a_dataset() {
 fn a_trace_becomes_an_item_in_one_call_and_twice_is_once() {
     let server = Receiver::new(|request| {
         if request.path.starts_with("/api/public/v2/observations") {
-            let row =
-                r#"{"data":[{"id":"a","input":"{\"q\":\"Where?\"}","output":"On its way."}],"meta":{}}"#;
-            return Answer::json(200, row);
+            let rows = json!([
+                {"id": "b", "parentObservationId": "elsewhere", "input": "of another service"},
+                {"id": "a", "parentObservationId": null, "input": r#"{"q":"Where?"}"#, "output": "On its way."},
+            ]);
+            return Answer::json(200, &json!({"data": rows, "meta": {}}).to_string());
         }
         replay::answered("datasets", "item: create")
     });
@@ -243,7 +245,7 @@ fn a_trace_becomes_an_item_in_one_call_and_twice_is_once() {
     let requests = server.requests();
     assert_eq!(
         requests[0].path,
-        "/api/public/v2/observations?traceId=ee55ac3466f446569b08dfa83f492f0a&parentObservationId=&fields=core%2Cio&limit=1"
+        "/api/public/v2/observations?traceId=ee55ac3466f446569b08dfa83f492f0a&isRootObservation=true&fields=core%2Cio&limit=20"
     );
     let body = |index: usize| -> serde_json::Value { serde_json::from_slice(&requests[index].body).unwrap() };
     let mut first = body(1);

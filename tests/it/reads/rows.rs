@@ -105,6 +105,10 @@ fn holds(row: &Value, name: &str, value: &str) -> bool {
     let text = |name: &str| row[name].as_str().unwrap_or_default();
     match name {
         "limit" | "cursor" | "fields" => true,
+        "isRootObservation" => {
+            let is_root = row["parentObservationId"].is_null() || row["isRootObservation"] == true;
+            is_root.to_string() == value
+        }
         // RFC 3339 in UTC sorts as text.
         "fromStartTime" => text("startTime") >= value,
         "toStartTime" => text("startTime") < value,

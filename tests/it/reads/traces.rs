@@ -125,6 +125,28 @@ fn a_trace_is_whole_though_its_rows_span_pages_and_the_edges_of_the_window() {
     );
 }
 
+/// Where an outer span goes elsewhere, as one of an HTTP server does with Langfuse's SDKs, the top has a parent that nobody shows.
+#[test]
+fn the_contents_are_those_of_the_top_though_it_has_a_parent_elsewhere() {
+    let top = |input: &str| json!({"parentObservationId": "http", "isRootObservation": true, "input": input});
+    let rows = vec![
+        with(row("below", "b1", 1000, 2000), &top("asked")),
+        with(
+            row("below", "b2", 1100, 1200),
+            &json!({"parentObservationId": "b1", "input": "no"}),
+        ),
+        with(row("both", "c1", 1000, 1500), &json!({"input": "first"})),
+        with(row("both", "c2", 1100, 1700), &top("second service")),
+    ];
+    let server = Server::new(rows, 2);
+    let traces = alone(server.client().traces().contents().rows().all()).unwrap();
+    let inputs: Vec<_> = traces
+        .iter()
+        .map(|it| (it.id.as_str(), it.input.as_deref()))
+        .collect();
+    assert_eq!(inputs, [("both", Some("first")), ("below", Some("asked"))]);
+}
+
 #[test]
 fn a_server_that_stores_traces_is_asked_for_them() {
     let stored = json!({
