@@ -1,5 +1,5 @@
 //! Langfuse: observations as rows of its v4 data model, sent over OTLP with explicit `langfuse.*` attributes; and the client
-//! of its API, [`Langfuse`], with what it answers.
+//! of its API, [`Langfuse`], which lists its verbs, with what it answers.
 
 mod builder;
 mod check;

@@ -48,6 +48,19 @@ use self::own::OwnThread;
 /// # }
 /// ```
 ///
+/// # Verbs
+///
+/// | of | verbs |
+/// | --- | --- |
+/// | the set-up | [`auth_check`](Self::auth_check), [`health`](Self::health), [`trace_url`](Self::trace_url), [`experiment_url`](Self::experiment_url) |
+/// | prompts | [`prompt`](Self::prompt), [`chat_prompt`](Self::chat_prompt), [`prefetch_prompts`](Self::prefetch_prompts), [`forget_prompt`](Self::forget_prompt); [`create_prompt`](Self::create_prompt), [`label_prompt`](Self::label_prompt), [`delete_prompt`](Self::delete_prompt), [`list_prompts`](Self::list_prompts), [`compare_prompts`](Self::compare_prompts); as files (feature `yaml`) `pull_prompt`, `push_prompt` |
+/// | scores | [`score`](Self::score), [`score_all`](Self::score_all), [`queue_score`](Self::queue_score), [`delete_score`](Self::delete_score), [`scores`](Self::scores); [`score_configs`](Self::score_configs), [`create_score_config`](Self::create_score_config); a route for users (feature `axum`) `Feedback` |
+/// | what was traced | [`traces`](Self::traces), [`observations`](Self::observations), [`sessions`](Self::sessions), [`experiments`](Self::experiments), [`experiment_items`](Self::experiment_items) |
+/// | sums | [`cost_by_day`](Self::cost_by_day), [`cost_by_user`](Self::cost_by_user), [`tokens_by_model`](Self::tokens_by_model), [`latency_by_name`](Self::latency_by_name), [`error_rate`](Self::error_rate), [`trace_cost`](Self::trace_cost), [`metrics`](Self::metrics) |
+/// | datasets | [`put_dataset`](Self::put_dataset), [`put_dataset_item`](Self::put_dataset_item), [`add_trace_to_dataset`](Self::add_trace_to_dataset), [`dataset_items`](Self::dataset_items), [`datasets`](Self::datasets); experiments over them are [`Pipeline::experiment`] |
+/// | media | [`media`](Self::media), [`fetch_media`](Self::fetch_media), [`resolve_media`](Self::resolve_media), [`upload_media`](Self::upload_media) |
+/// | prices | [`model_prices`](Self::model_prices), [`create_model_price`](Self::create_model_price), [`delete_model_price`](Self::delete_model_price) |
+///
 /// # How a call is made
 ///
 /// A call may be awaited in any executor, and needs no runtime: the pipeline's thread sends, or, without a pipeline or after
