@@ -388,6 +388,28 @@ fn the_time_to_live_is_a_calls_own_and_zero_asks_in_any_case() {
 }
 
 #[test]
+fn what_is_staler_than_a_call_wants_waits_for_the_server() {
+    let scene = Scene::new();
+    let get = || {
+        let request = scene.langfuse.prompt("qa").max_stale(Duration::from_secs(600));
+        let prompt = request.fallback("Hi").fetch_blocking().unwrap();
+        (prompt.version(), prompt.source())
+    };
+    assert_eq!(get(), (1, PromptSource::Server));
+    // An outage, so that no refresh comes between.
+    scene.has(1000);
+    scene.clock.advance(Duration::from_secs(659));
+    assert_eq!(get(), (1, PromptSource::Stale));
+    scene.server.wait_for_requests(2, HANG);
+    scene.clock.advance(Duration::from_secs(1));
+    // It is waited for, and what is in memory goes before the fallback.
+    assert_eq!(get(), (1, PromptSource::Stale));
+    assert_eq!(scene.requests(), 3);
+    scene.has(2);
+    assert_eq!(get(), (2, PromptSource::Server));
+}
+
+#[test]
 fn prefetched_prompts_of_either_kind_are_there_and_a_missing_one_is_said() {
     let scene = Scene::new();
     scene.langfuse.prefetch_prompts_blocking(["qa", "chat"]).unwrap();

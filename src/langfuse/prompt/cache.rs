@@ -101,9 +101,11 @@ impl Cache {
         }
     }
 
-    pub(super) fn find(self: &Arc<Self>, key: &Key, ttl: Duration) -> Found {
+    /// One that is younger than `most`, and fresh if it is younger than `ttl`.
+    pub(super) fn find(self: &Arc<Self>, key: &Key, ttl: Duration, most: Duration) -> Found {
         let mut known = self.lock();
-        let Some(entry) = known.entries.get_mut(key).filter(|_| !ttl.is_zero()) else {
+        let entry = known.entries.get_mut(key).filter(|_| !ttl.is_zero());
+        let Some(entry) = entry.filter(|entry| self.since(entry.fetched) < most) else {
             return Found::Nothing;
         };
         let version = Arc::clone(&entry.version);
@@ -263,7 +265,12 @@ mod tests {
             cache.put(key(number), Arc::clone(&version), cache.age());
             clock.advance(Duration::from_millis(1));
         }
-        let is_there = |number| !matches!(cache.find(&key(number), Cache::DEFAULT_TTL), Found::Nothing);
+        let is_there = |number| {
+            !matches!(
+                cache.find(&key(number), Cache::DEFAULT_TTL, Duration::MAX),
+                Found::Nothing
+            )
+        };
         assert_eq!(
             (is_there(0), is_there(1), is_there(Cache::MOST)),
             (false, true, true)

@@ -31,6 +31,7 @@ pub struct PromptRequest<T: Template = Text, S = Unselected> {
     langfuse: Langfuse,
     key: Key,
     ttl: Option<Duration>,
+    max_stale: Option<Duration>,
     timeout: Option<Duration>,
     fallback: Option<Fallback<T>>,
     selected: PhantomData<S>,
@@ -90,6 +91,7 @@ impl<T: Template> PromptRequest<T, Unselected> {
                 selector,
             },
             ttl: self.ttl,
+            max_stale: self.max_stale,
             timeout: self.timeout,
             fallback: self.fallback,
             selected: PhantomData,
@@ -102,6 +104,14 @@ impl<T: Template, S> PromptRequest<T, S> {
     /// `LANGFUSE_PROMPT_CACHE_DEFAULT_TTL_SECONDS`.
     pub fn ttl(mut self, ttl: Duration) -> Self {
         self.ttl = Some(ttl);
+        self
+    }
+
+    /// How long after it was last fresh it may still be used as it is, while the server is asked: one that is older waits for the
+    /// server, and is used only if that fails. As long as it is in memory when it is not set: a program that asks once a day is
+    /// given yesterday's first.
+    pub fn max_stale(mut self, time: Duration) -> Self {
+        self.max_stale = Some(time);
         self
     }
 
@@ -140,7 +150,7 @@ impl<T: Template, S> PromptRequest<T, S> {
         let has_fallback = self.fallback.is_some();
         let found = self
             .langfuse
-            .find(&self.key, ttl, self.time(), has_fallback)
+            .find(&self.key, (ttl, self.max_stale), self.time(), has_fallback)
             .await;
         // One of the other kind is no prompt that the program can use.
         let prompt = found.and_then(|(version, source)| Prompt::new(version, source, None));
@@ -232,6 +242,7 @@ impl Langfuse {
             langfuse: self.clone(),
             key: key(name),
             ttl: None,
+            max_stale: None,
             timeout: None,
             fallback: None,
             selected: PhantomData,
@@ -241,11 +252,12 @@ impl Langfuse {
     async fn find(
         &self,
         key: &Key,
-        ttl: Duration,
+        (ttl, max_stale): (Duration, Option<Duration>),
         time: Duration,
         has_fallback: bool,
     ) -> Result<(Arc<Version>, PromptSource), Error> {
-        match self.prompts().find(key, ttl) {
+        let most = max_stale.map_or(Duration::MAX, |stale| ttl.saturating_add(stale));
+        match self.prompts().find(key, ttl, most) {
             Found::Fresh(version) => Ok((version, PromptSource::Cache)),
             Found::Stale(version, refreshing) => {
                 if let Some(refreshing) = refreshing {
@@ -255,14 +267,12 @@ impl Langfuse {
                 Ok((version, PromptSource::Stale))
             }
             Found::Nothing => {
-                if let Some(error) = has_fallback.then(|| self.failing(key, ttl)).flatten() {
-                    return Err(error);
-                }
                 let budget = Budget::new(time);
-                let fetched = match ttl.is_zero() {
+                let fetched = match has_fallback.then(|| self.failing(key, ttl)).flatten() {
+                    Some(error) => Err(error),
                     // What others were answered may be older than this call.
-                    true => self.fetch(key, budget).await,
-                    false => self.fetch_once(key, ttl, budget).await,
+                    None if ttl.is_zero() => self.fetch(key, budget).await,
+                    None => self.fetch_once(key, ttl, budget).await,
                 };
                 match (fetched, self.prompts().any(key)) {
                     (Ok(version), _) => Ok((version, PromptSource::Server)),
