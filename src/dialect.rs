@@ -2,10 +2,12 @@
 //! another crate. What is told is said once.
 
 mod gen_ai;
+mod key;
 mod limits;
 mod pages;
 
 pub(crate) use gen_ai::GenAiDialect;
+pub(crate) use key::{Key, MARKS, Name};
 pub(crate) use limits::Limits;
 pub(crate) use pages::Pages;
 
@@ -64,42 +66,6 @@ pub(crate) trait Span {
 
     /// Says how many attributes, events and links were not kept.
     fn dropped(&mut self, observation: &Observation);
-}
-
-/// The key of an attribute: one text, or a prefix and what follows it.
-#[derive(Clone, Copy)]
-pub(crate) struct Key<'a> {
-    pub(crate) prefix: &'a str,
-    pub(crate) rest: &'a str,
-}
-
-impl Key<'_> {
-    /// Its length in bytes.
-    pub(crate) fn len(self) -> usize {
-        self.prefix.len() + self.rest.len()
-    }
-
-    /// Whether this is what is written there.
-    pub(crate) fn is(self, written: &[u8]) -> bool {
-        written.len() == self.len()
-            && written.ends_with(self.rest.as_bytes())
-            && written.starts_with(self.prefix.as_bytes())
-    }
-}
-
-impl<'a> From<&'a str> for Key<'a> {
-    fn from(key: &'a str) -> Self {
-        Self {
-            prefix: "",
-            rest: key,
-        }
-    }
-}
-
-impl<'a> From<(&'a str, &'a str)> for Key<'a> {
-    fn from((prefix, rest): (&'a str, &'a str)) -> Self {
-        Self { prefix, rest }
-    }
 }
 
 /// How a span ended, as OpenTelemetry knows it.

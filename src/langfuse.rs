@@ -16,6 +16,7 @@ mod json;
 pub(crate) mod media;
 mod models;
 pub(crate) mod parameters;
+mod placed;
 mod prompt;
 mod reads;
 pub(crate) mod score;

@@ -5,6 +5,7 @@ mod fields;
 mod kind;
 mod lanes;
 mod media;
+mod notes;
 mod observation;
 mod prompt;
 mod recorded;
@@ -23,6 +24,7 @@ pub(crate) use fields::{Entry, Fields, Head, Key, TextForm, cut, cut_value, is_l
 pub use kind::{Kind, Level};
 pub(crate) use lanes::{Lane, Lanes, Parents};
 pub use media::Media;
+pub(crate) use notes::{Noted, Notes};
 pub use observation::Observation;
 pub(crate) use observation::{Content, Field, Masked, Reading, Shared, SpanKind, Use, write_arguments};
 pub(crate) use prompt::PromptLink;

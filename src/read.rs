@@ -2,26 +2,32 @@
 //!
 //! Which field counts is decided on the whole span: a plain name is weak and may be a mere argument.
 
+mod asked;
 mod attributes;
 mod content;
 mod messages;
 mod model;
 mod outcome;
 mod parts;
+mod plan;
 mod prompt;
 mod usage;
+mod words;
 
-use std::borrow::Cow;
+use std::sync::Arc;
 
 use smallvec::smallvec;
 
-pub(crate) use attributes::set_attribute;
-pub(crate) use prompt::said as prompt_said;
+use self::asked::{Asked, Question};
+pub(crate) use self::attributes::set_attribute;
+use self::plan::{Indices, Places, Plans};
+pub(crate) use self::prompt::said as prompt_said;
+pub(crate) use self::words::{flag, message, text, value};
 
 use crate::debug_text;
 use crate::field::{Role, Roles, Trust};
 use crate::json_text;
-use crate::model::{Entry, Kind, Observation, Reading, Recorded, TextForm, Use, Value, ValueRef};
+use crate::model::{Entry, Kind, Observation, Reading, Recorded, TextForm, Use, ValueRef};
 
 /// Reads one recorded span after the other.
 #[derive(Debug)]
@@ -30,6 +36,7 @@ pub(crate) struct Reader {
     captures_arguments: bool,
     /// What a text becomes is written here first.
     scratch: Vec<u8>,
+    plans: Plans,
 }
 
 impl Default for Reader {
@@ -44,51 +51,73 @@ impl Reader {
         Self {
             captures_arguments,
             scratch: Vec::new(),
+            plans: Plans::default(),
         }
     }
 
     pub(crate) fn read(&mut self, mut recorded: Box<Recorded>) -> Observation {
-        let mut reading = Reading {
-            uses: smallvec![Use::default(); recorded.fields.entries().len()],
-            ..Reading::default()
-        };
-        let failed = self.read_texts(&mut recorded, &mut reading);
-        weigh(&recorded, &mut reading);
-        hide_repeated(&recorded, &mut reading);
-        model::read(&mut recorded, &mut reading);
-        content::read(&mut recorded, &mut reading, self.captures_arguments);
-        content::read_beside(&mut recorded, &reading);
-        outcome::read(&recorded, &mut reading, failed);
-        usage::read(&recorded, &mut reading);
-        reading.prompt = prompt::read(&recorded, &mut reading);
-        Observation::new(recorded, reading)
+        let (absent, failed) = self.read_texts(&mut recorded);
+        if let Some(plan) = self.plans.find(&recorded, &absent) {
+            let mut reading = plan.reading();
+            read_values(&mut recorded, &mut reading, &plan.places, failed);
+            return Observation::new(recorded, reading).of_shape(Some(Arc::clone(&plan.notes)));
+        }
+        let (mut reading, mut asked) = (Reading::default(), Asked::default());
+        let places = self.decide(&mut recorded, &mut reading, &absent, &mut asked);
+        read_values(&mut recorded, &mut reading, &places, failed);
+        let is_kept = asked.is_all();
+        let notes = is_kept.then(|| self.plans.keep(&recorded, absent, asked, &reading, places));
+        Observation::new(recorded, reading).of_shape(notes)
     }
 
-    /// Reads every text by the role of its field; answers whether the function returned an `Err`.
-    fn read_texts(&mut self, recorded: &mut Recorded, reading: &mut Reading) -> bool {
-        let mut failed = false;
+    /// Decides what each field means; answers where the values stand that are still to be read.
+    fn decide(
+        &self,
+        recorded: &mut Recorded,
+        reading: &mut Reading,
+        absent: &[usize],
+        asked: &mut Asked,
+    ) -> Places {
+        reading.uses = smallvec![Use::default(); recorded.fields.entries().len()];
+        for index in absent {
+            if let Some(used) = reading.uses.get_mut(*index) {
+                used.hidden = true;
+            }
+        }
+        weigh(recorded, reading, asked);
+        hide_repeated(recorded, reading, asked);
+        model::read(recorded, reading, asked);
+        content::read(recorded, reading, self.captures_arguments, asked);
+        Places {
+            beside: content::beside(recorded, reading),
+            counted: usage::decide(recorded, reading, asked),
+            prompt: prompt::decide(recorded, reading, asked),
+        }
+    }
+
+    /// Reads every text by the role of its field; answers which of them say nothing, and whether the function returned an
+    /// `Err`.
+    fn read_texts(&mut self, recorded: &mut Recorded) -> (Indices, bool) {
+        let (mut absent, mut failed) = (Indices::new(), false);
         for index in 0..recorded.fields.entries().len() {
             let Some(entry) = recorded.fields.entries().get(index) else {
                 break;
             };
             let (role, is_own) = (entry.head.role, entry.head.owner == 0);
-            let value = recorded.fields.value(entry);
-            let found = match value {
+            // Whether a content is JSON, who shows it asks: nothing else is as long.
+            let may_be_json = JSON.contain(role);
+            if !may_be_json && !entry.is_debug() {
+                continue;
+            }
+            let found = match recorded.fields.value(entry) {
                 ValueRef::Debug(text) => self.read_debug(text, role),
-                // Whether a content is JSON, who shows it asks: nothing else is as long.
-                ValueRef::Text(text)
-                    if is_json_by_nature(role) && !is_content(role) && json_text::is_container(text) =>
-                {
+                ValueRef::Text(text) if may_be_json && json_text::is_container(text) => {
                     Found::Is(TextForm::Json)
                 }
                 _ => continue,
             };
             match found {
-                Found::Absent => {
-                    if let Some(used) = reading.uses.get_mut(index) {
-                        used.hidden = true;
-                    }
-                }
+                Found::Absent => absent.push(index),
                 Found::Is(form) => recorded.fields.restate(index, form),
                 Found::BecomesScalar => {
                     let text = std::str::from_utf8(&self.scratch).unwrap_or_default();
@@ -110,7 +139,7 @@ impl Reader {
                 }
             }
         }
-        failed
+        (absent, failed)
     }
 
     fn read_debug(&mut self, text: &str, role: Role) -> Found {
@@ -134,6 +163,14 @@ impl Reader {
     }
 }
 
+/// Reads the values of fields whose meaning is decided.
+fn read_values(recorded: &mut Recorded, reading: &mut Reading, places: &Places, failed: bool) {
+    content::read_beside(recorded, &places.beside);
+    outcome::read(recorded, reading, failed);
+    (reading.usage, reading.cost) = usage::read(recorded, &places.counted);
+    reading.prompt = prompt::read(recorded, places.prompt);
+}
+
 enum Found {
     Absent,
     /// The text stands, and is this.
@@ -146,17 +183,18 @@ enum Found {
 
 /// Roles whose text is JSON when it looks like an object or a list. Free text of digits stays text.
 fn is_json_by_nature(role: Role) -> bool {
-    is_content(role)
-        || matches!(
-            role,
-            Role::Parameter
-                | Role::Parameters
-                | Role::UsageDetails
-                | Role::CostDetails
-                | Role::MetadataObject
-                | Role::TraceMetadataObject
-        )
+    is_content(role) || JSON.contain(role)
 }
+
+/// Those of them that are no content.
+const JSON: Roles = Roles::of(&[
+    Role::Parameter,
+    Role::Parameters,
+    Role::UsageDetails,
+    Role::CostDetails,
+    Role::MetadataObject,
+    Role::TraceMetadataObject,
+]);
 
 /// Whether it can be the whole input or output. One value of many is what it is: the text of a message, the arguments of a
 /// tool as a text.
@@ -165,7 +203,7 @@ fn is_content(role: Role) -> bool {
 }
 
 /// A key is sent once: of two fields that say one thing the more trusted, of equals the last.
-fn hide_repeated(recorded: &Recorded, reading: &mut Reading) {
+fn hide_repeated(recorded: &Recorded, reading: &mut Reading, asked: &mut Asked) {
     let entries = recorded.fields.entries();
     let mut seen = Roles::default();
     let mut twice = Roles::default();
@@ -200,8 +238,10 @@ fn hide_repeated(recorded: &Recorded, reading: &mut Reading) {
             let is_foreign = entry.head.trust.is_foreign() || other.head.trust.is_foreign();
             let is_kept =
                 is_foreign && worse.head.trust > Trust::Plain && !names_are_one(recorded, entry, other);
-            let is_said = recorded.fields.value(entry).says(recorded.fields.value(other));
-            if let Some(used) = reading.uses.get_mut(place).filter(|_| !(is_kept && is_said)) {
+            if is_kept && asked.ask(recorded, Question::Says(index, later)) {
+                continue;
+            }
+            if let Some(used) = reading.uses.get_mut(place) {
                 *used = Use {
                     hidden: !is_kept,
                     ..Use::default()
@@ -224,33 +264,30 @@ fn say_one_thing(recorded: &Recorded, one: &Entry, other: &Entry, both_count: bo
 }
 
 /// Decides which roles count. What does not is an argument, or metadata.
-fn weigh(recorded: &Recorded, reading: &mut Reading) {
+fn weigh(recorded: &Recorded, reading: &mut Reading, asked: &mut Asked) {
     let calls_a_model = recorded.kind.calls_a_model();
     // What is below is counted there. Frameworks copy it to the agent's span; the program itself knows what it says.
     let copies = recorded.usage_below && !calls_a_model;
-    for (entry, used) in recorded.fields.entries().iter().zip(&mut reading.uses) {
+    let entries = recorded.fields.entries().iter().zip(&mut reading.uses);
+    for (index, (entry, used)) in entries.enumerate() {
         let head = entry.head;
         let trusted = head.trust > Trust::Plain;
-        used.counts =
-            head.owner == 0
-                && !used.hidden
-                && match head.role {
-                    Role::None => false,
-                    Role::Type => text(recorded.fields.value(entry))
-                        .is_some_and(|word| Kind::from_word(&word).is_some()),
-                    Role::ForeignType => text(recorded.fields.value(entry))
-                        .is_some_and(|word| Kind::from_foreign(&word).is_some()),
-                    Role::Operation => text(recorded.fields.value(entry))
-                        .is_some_and(|word| Kind::from_operation(&word).is_some()),
-                    Role::Model | Role::Parameter | Role::Parameters => trusted || calls_a_model,
-                    role if role.is_usage() => {
-                        (trusted || calls_a_model) && !(copies && head.trust < Trust::Langfuse)
-                    }
-                    // Langfuse's server links generations only.
-                    Role::PromptName | Role::PromptVersion => recorded.kind == Kind::Generation,
-                    // Which of them is the content is weighed apart.
-                    role => !(role.is_input() || role.is_output()),
-                };
+        used.counts = head.owner == 0
+            && !used.hidden
+            && match head.role {
+                Role::None => false,
+                Role::Type | Role::ForeignType | Role::Operation => {
+                    asked.ask(recorded, Question::Word(index))
+                }
+                Role::Model | Role::Parameter | Role::Parameters => trusted || calls_a_model,
+                role if role.is_usage() => {
+                    (trusted || calls_a_model) && !(copies && head.trust < Trust::Langfuse)
+                }
+                // Langfuse's server links generations only.
+                Role::PromptName | Role::PromptVersion => recorded.kind == Kind::Generation,
+                // Which of them is the content is weighed apart.
+                role => !(role.is_input() || role.is_output()),
+            };
     }
 }
 
@@ -277,58 +314,4 @@ fn best_of(recorded: &Recorded, reading: &Reading, is: impl Fn(&Entry) -> bool) 
         .filter(|(_, (entry, used))| entry.head.owner == 0 && !used.hidden && is(entry))
         .max_by_key(|(index, (entry, _))| (entry.head.trust, *index))
         .map(|(index, _)| index)
-}
-
-/// A value as text: read as Debug where it is, nothing where it is absent.
-pub(crate) fn text(value: ValueRef<'_>) -> Option<Cow<'_, str>> {
-    Some(match value {
-        ValueRef::Text(text) | ValueRef::Error(text) => Cow::Borrowed(text),
-        ValueRef::Json(json) => match serde_json::from_str(json) {
-            Ok(text) => Cow::Owned(text),
-            Err(_) => Cow::Borrowed(json),
-        },
-        ValueRef::Debug(text) => {
-            let mut out = Vec::new();
-            match debug_text::read(text, false, &mut out) {
-                debug_text::Reading::Absent => return None,
-                debug_text::Reading::AsIs => Cow::Borrowed(text),
-                _ => Cow::Owned(String::from_utf8(out).unwrap_or_default()),
-            }
-        }
-        ValueRef::Bytes(_) => return None,
-        ValueRef::Bool(value) => Cow::Owned(value.to_string()),
-        ValueRef::I64(value) => Cow::Owned(value.to_string()),
-        ValueRef::U64(value) => Cow::Owned(value.to_string()),
-        ValueRef::I128(value) => Cow::Owned(value.to_string()),
-        ValueRef::U128(value) => Cow::Owned(value.to_string()),
-        ValueRef::F64(value) => Cow::Owned(value.to_string()),
-    })
-}
-
-/// A value that is read by people, a name or a message: text as it stands, without the quotes of `?text`.
-pub(crate) fn message(value: ValueRef<'_>) -> Option<Cow<'_, str>> {
-    match value {
-        ValueRef::Debug(text) if !text.starts_with('"') => Some(Cow::Borrowed(text)),
-        value => text(value),
-    }
-}
-
-/// A value as a switch.
-pub(crate) fn flag(value: ValueRef<'_>) -> Option<bool> {
-    match value {
-        ValueRef::Bool(value) => Some(value),
-        value => match text(value)?.trim() {
-            "true" => Some(true),
-            "false" => Some(false),
-            _ => None,
-        },
-    }
-}
-
-/// A value that owns its text, read as Debug where it is.
-pub(crate) fn value(value: ValueRef<'_>) -> Option<Value> {
-    match value {
-        ValueRef::Debug(_) => text(value).map(|text| Value::Text(text.into_owned())),
-        value => Some(value.to_value()),
-    }
 }

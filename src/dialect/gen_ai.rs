@@ -7,17 +7,18 @@
 //! `output.value`.
 
 mod named;
+mod placed;
 
 use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use self::named::Named;
+use self::placed::{Own, Placed, is_langfuses, keeps_its_name};
 use super::{Attributes, Dialect, Limits, Pages, Span};
-use crate::field::{Role, Trust, gen_ai, semantic_name};
+use crate::field::gen_ai;
 use crate::model::{
-    Content, CostOrigin, EventHead, EventKind, Field, Kind, Lane, Level, Observation, Resource, ValueRef,
-    write_arguments,
+    Content, CostOrigin, EventHead, EventKind, Field, Kind, Lane, Level, Noted, Observation, Resource,
+    ValueRef, write_arguments,
 };
 
 /// The length from which a value is content, in bytes.
@@ -83,26 +84,12 @@ impl Dialect for GenAiDialect {
             content(input, observation, observation.said_input(), attributes);
             content(output, observation, observation.said_output(), attributes);
         }
-        let placed = self.placed(observation);
+        let placed = self.placed(observation, lane);
         // A destination that takes few attributes shall have those that say most.
-        for field in placed
-            .usage
-            .iter()
-            .filter_map(|index| observation.field_at(*index))
-        {
-            attributes.put(("usage.", field.short), field.value);
-        }
-        placed.semantic.write(attributes);
-        implied(observation, &placed.semantic, attributes);
-        // What is said of the metadata comes first: of one key the first stays.
-        for field in placed
-            .said
-            .iter()
-            .chain(&placed.own)
-            .filter_map(|index| observation.field_at(*index))
-        {
-            attributes.put(field.name, field.value);
-        }
+        self.own(&placed.usage, observation, attributes);
+        placed.named.write(observation, attributes);
+        placed.write_implied(observation, attributes);
+        self.own(&placed.own, observation, attributes);
         // A field of the program's own with that name stays what it is.
         priced(observation, attributes);
         self.warning(observation, attributes);
@@ -116,22 +103,6 @@ impl Dialect for GenAiDialect {
         observation.links().iter().for_each(|link| span.link(link));
     }
 }
-
-/// The fields of a span that are written, by where.
-#[derive(Default)]
-struct Placed<'o> {
-    /// Usage buckets that the conventions do not have.
-    usage: Indices,
-    /// What has a name of the conventions.
-    semantic: Named<'o>,
-    /// Metadata that the handle said.
-    said: Indices,
-    /// The others, under their own names.
-    own: Indices,
-}
-
-/// Few spans have more of one sort.
-type Indices = SmallVec<[usize; 16]>;
 
 impl GenAiDialect {
     /// What was said of the whole trace through a handle: on its topmost span, under the names of the handle's methods. And
@@ -159,19 +130,16 @@ impl GenAiDialect {
         }
     }
 
-    fn placed<'o>(&self, observation: &'o Observation) -> Placed<'o> {
-        let mut placed = Placed::default();
-        for field in observation.fields() {
-            if self.is_withheld(&field) || is_content_of(observation, &field) {
-                continue;
-            }
-            match place(&field) {
-                Place::Nowhere => {}
-                Place::Usage => placed.usage.push(field.index),
-                Place::Semantic(name) => placed.semantic.offer(name, &field),
-                Place::Own if is_said(&field) => placed.said.push(field.index),
-                Place::Own => placed.own.push(field.index),
-            }
+    /// Where the fields go. A name of the conventions whose value is withheld is as if nobody had said it.
+    fn placed<'o>(&self, observation: &'o Observation, lane: Lane) -> Noted<'o, Placed> {
+        let placed = observation.noted(lane, |observation| Placed::of(observation, |_| false));
+        let is_withheld = |index| {
+            observation
+                .field_value(index)
+                .is_some_and(|value| self.is_too_long(value))
+        };
+        if !self.capture_content && placed.named.offered().iter().copied().any(is_withheld) {
+            return Noted::Now(Placed::of(observation, is_withheld));
         }
         placed
     }
@@ -243,10 +211,27 @@ impl GenAiDialect {
         }
     }
 
+    /// Fields under their own names.
+    fn own(&self, fields: &[Own], observation: &Observation, attributes: &mut impl Attributes) {
+        for own in fields {
+            let value = observation.field_value(own.index);
+            let told =
+                value.filter(|value| !own.is_content && !self.is_too_long(*value) || self.capture_content);
+            if let Some(value) = told {
+                attributes.put(&own.name, value);
+            }
+        }
+    }
+
     /// Whether a field is content, or long enough to be, while the switch is off.
     fn is_withheld(&self, field: &Field<'_>) -> bool {
-        !self.capture_content
-            && (field.role.is_input() || field.role.is_output() || field.value.len() > CONTENT_BYTES)
+        !self.capture_content && (field.role.is_input() || field.role.is_output())
+            || self.is_too_long(field.value)
+    }
+
+    /// Whether a value is long enough to be content, while the switch is off.
+    fn is_too_long(&self, value: ValueRef<'_>) -> bool {
+        !self.capture_content && value.len() > CONTENT_BYTES
     }
 }
 
@@ -259,96 +244,6 @@ fn priced(observation: &Observation, attributes: &mut impl Attributes) {
     if let Some(dollars) = observation.cost().get("total") {
         attributes.put("cost", ValueRef::F64(dollars));
     }
-}
-
-/// Whether the handle says that this is metadata: it has its key for itself, also where a field has the same name.
-fn is_said(field: &Field<'_>) -> bool {
-    field.role == Role::Metadata && field.trust == Trust::Handle
-}
-
-/// Where a field goes.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Place {
-    /// It became something else: the span's name, kind or status; or it is Langfuse's alone.
-    Nowhere,
-    /// Under its own name.
-    Own,
-    /// A usage bucket that the conventions do not have, said through the handle: its name alone says too little.
-    Usage,
-    /// Under the conventions' name.
-    Semantic(&'static str),
-}
-
-fn place(field: &Field<'_>) -> Place {
-    match field.role {
-        Role::StatusMessage => return Place::Nowhere,
-        Role::Name | Role::SpanKind | Role::StatusCode | Role::StatusDescription if field.used.counts => {
-            return Place::Nowhere;
-        }
-        // A conversation is a name of the conventions too, and a narrower one than the session that it is here.
-        Role::Session if field.name == "gen_ai.conversation.id" => return Place::Own,
-        _ if field.trust.is_foreign() => return Place::Own,
-        _ => {}
-    }
-    match semantic_name(field.role, field.short) {
-        Some(name) if field.used.counts || field.name == name => Place::Semantic(name),
-        _ if is_langfuses(field.name) => Place::Nowhere,
-        _ if field.role == Role::Usage && field.trust == Trust::Handle => Place::Usage,
-        _ => Place::Own,
-    }
-}
-
-fn is_langfuses(name: &str) -> bool {
-    name.starts_with("langfuse.")
-}
-
-/// Whether a field is the input or the output itself, which has its own attribute.
-fn is_content_of(observation: &Observation, field: &Field<'_>) -> bool {
-    let is = |content| content == Content::Field(field.index);
-    !keeps_its_name(field) && (is(observation.said_input()) || is(observation.said_output()))
-}
-
-/// Whether the name of a content is one that backends know: it stays, also on a type for which we have another.
-fn keeps_its_name(field: &Field<'_>) -> bool {
-    field.trust.is_foreign() || (field.trust == Trust::Convention && field.name.starts_with("gen_ai."))
-}
-
-/// What the observation knows and no field said under the conventions' name.
-fn implied(observation: &Observation, said: &Named<'_>, attributes: &mut impl Attributes) {
-    const OPERATION: &str = "gen_ai.operation.name";
-    if let Some(operation) = observation.kind().operation().filter(|_| !said.has(OPERATION)) {
-        attributes.text(OPERATION, operation);
-    }
-    if let Some(prompt) = observation.prompt() {
-        attributes.text("gen_ai.prompt.name", &prompt.name);
-        attributes.put("gen_ai.prompt.version", ValueRef::U64(prompt.version.into()));
-    }
-    // Whose backend knows another vocabulary is told in it, and once.
-    if observation.usage_trust().is_some_and(Trust::is_foreign) {
-        return;
-    }
-    for bucket in ["input", "output"] {
-        let Some(name) = semantic_name(Role::Usage, bucket).filter(|name| !said.has(name)) else {
-            continue;
-        };
-        if let Some(tokens) = with_details(observation, bucket) {
-            attributes.put(name, ValueRef::U64(tokens));
-        }
-    }
-}
-
-/// The tokens of one side as providers report them: with the details that are buckets of their own for Langfuse.
-fn with_details(observation: &Observation, side: &str) -> Option<u64> {
-    let usage = observation.usage();
-    let is_detail = |name: &str| {
-        name.strip_prefix(side)
-            .is_some_and(|detail| detail.starts_with('_'))
-    };
-    let details = usage
-        .buckets()
-        .filter(|(name, _)| is_detail(name))
-        .map(|(_, tokens)| tokens);
-    Some(details.fold(usage.get(side)?, u64::saturating_add))
 }
 
 /// The names of input and output.
@@ -377,6 +272,7 @@ mod tests {
     use opentelemetry_proto::tonic::trace::v1::Span as ProtoSpan;
 
     use super::*;
+    use crate::field::Role;
     use crate::id::SpanId;
     use crate::model::{Link, PromptLink, Usage, Value};
     use crate::otlp::fixture::{Draft, START, assert_lines, get, lines, request, span};

@@ -43,6 +43,9 @@ impl Limits {
 
     /// The same for text that has been written, from here on.
     pub(crate) fn cut_behind(self, from: usize, out: &mut Vec<u8>) {
+        if self.length.is_none() {
+            return;
+        }
         let written = out
             .get(from..)
             .and_then(|written| std::str::from_utf8(written).ok());

@@ -6,7 +6,6 @@
 //!
 //! Source: Langfuse v4.16, `packages/shared/src/server/otel/OtelIngestionProcessor.ts`.
 
-use std::borrow::Cow;
 use std::io::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
@@ -14,11 +13,10 @@ use std::time::{Duration, UNIX_EPOCH};
 use super::environment::normalise;
 use super::json;
 use super::parameters::Parameters;
-use crate::dialect::{Attributes, Dialect, Pages, Span};
-use crate::field::Role;
+use super::placed::{METADATA, Metadata, Placed, metadata_key};
+use crate::dialect::{Attributes, Dialect, Key, Pages, Span};
 use crate::model::{
-    Content, CostOrigin, Field, Kind, Lane, Level, Observation, Resource, ValueRef, write_arguments,
-    write_object,
+    Content, CostOrigin, Kind, Lane, Level, Observation, Resource, ValueRef, write_arguments, write_object,
 };
 
 /// OTLP as Langfuse reads it.
@@ -112,7 +110,8 @@ impl Dialect for LangfuseDialect {
             observation,
             observation.output_place(),
         );
-        row.generation(observation, self);
+        let placed = observation.noted(lane, Placed::of);
+        row.generation(observation, &placed, self);
         row.trace(observation, self);
         if observation.parent_in(lane).is_none() {
             row.0.put("langfuse.internal.is_app_root", ValueRef::Bool(true));
@@ -120,10 +119,10 @@ impl Dialect for LangfuseDialect {
             let page = self.jaeger.of(observation.trace_id());
             row.text("langfuse.trace.metadata.jaeger_url", page.as_deref());
         }
-        let metadata = observation.fields_that(|head, used| {
-            used.metadata || used.counts && matches!(head.role, Role::Metadata | Role::MetadataObject)
-        });
-        metadata.for_each(|field| row.metadata(&field));
+        placed
+            .metadata
+            .iter()
+            .for_each(|one| row.metadata(one, observation));
     }
 }
 
@@ -159,14 +158,9 @@ impl<A: Attributes> Row<'_, A> {
     }
 
     /// Model, parameters, usage, cost, first token and prompt.
-    fn generation(&mut self, observation: &Observation, process: &LangfuseDialect) {
+    fn generation(&mut self, observation: &Observation, placed: &Placed, process: &LangfuseDialect) {
         self.text("langfuse.observation.model.name", observation.model());
-        let parameters = Parameters::of(observation);
-        if !parameters.is_empty() {
-            self.0.text_with("langfuse.observation.model.parameters", |out| {
-                parameters.write(out);
-            });
-        }
+        self.parameters(observation, placed);
         if !observation.usage().is_empty() {
             let buckets = observation.usage().buckets();
             let buckets = buckets.map(|(name, tokens)| (name, ValueRef::U64(tokens)));
@@ -201,6 +195,33 @@ impl<A: Attributes> Row<'_, A> {
                 });
         }
         self.prompt(observation);
+    }
+
+    fn parameters(&mut self, observation: &Observation, placed: &Placed) {
+        const PARAMETERS: &str = "langfuse.observation.model.parameters";
+        let Some(single) = &placed.parameters else {
+            let parameters = Parameters::of(observation);
+            if !parameters.is_empty() {
+                self.0.text_with(PARAMETERS, |out| parameters.write(out));
+            }
+            return;
+        };
+        if single.is_empty() {
+            return;
+        }
+        self.0.text_with(PARAMETERS, |out| {
+            out.push(b'{');
+            for (at, (index, key)) in single.iter().enumerate() {
+                if at > 0 {
+                    out.push(b',');
+                }
+                out.extend_from_slice(key);
+                if let Some(value) = observation.field_value(*index) {
+                    value.write_json(out);
+                }
+            }
+            out.push(b'}');
+        });
     }
 
     /// The link to a prompt's version: only generations are linked, and a version out of the server's range would
@@ -249,29 +270,31 @@ impl<A: Attributes> Row<'_, A> {
         }
     }
 
-    fn metadata(&mut self, field: &Field<'_>) {
-        match field.role {
-            Role::MetadataObject if field.used.counts => match field.value.as_str().and_then(json::members) {
+    fn metadata(&mut self, placed: &Metadata, observation: &Observation) {
+        let Some(value) = observation.field_value(placed.index) else {
+            return;
+        };
+        let Some(name) = &placed.name else {
+            return match value.as_str().and_then(json::members) {
                 Some(members) => members.iter().for_each(|(key, value)| {
-                    self.metadata_value(key, value.as_ref());
+                    self.value((METADATA, &metadata_key(key)), value.as_ref());
                 }),
                 // The server would drop what is no object.
-                None => self.metadata_value("metadata", field.value),
-            },
-            Role::Metadata => self.metadata_value(field.short, field.value),
-            _ => self.metadata_value(field.name, field.value),
-        }
-    }
-
-    fn metadata_value(&mut self, key: &str, value: ValueRef<'_>) {
-        self.value(("langfuse.observation.metadata.", &metadata_key(key)), value);
+                None => self.value((METADATA, "metadata"), value),
+            };
+        };
+        self.plain_or(name, value);
     }
 
     /// A value with its type, where the server keeps it. What follows the prefix must be a name.
     fn value(&mut self, key: (&str, &str), value: ValueRef<'_>) {
-        if key.1.is_empty() {
-            return;
+        if !key.1.is_empty() {
+            self.plain_or(key, value);
         }
+    }
+
+    /// A value with its type, or as plain text.
+    fn plain_or<'k>(&mut self, key: impl Into<Key<'k>>, value: ValueRef<'_>) {
         match plain(value) {
             Some(text) => self.0.text(key, &text),
             None => self.0.put(key, value),
@@ -292,15 +315,6 @@ fn plain(value: ValueRef<'_>) -> Option<String> {
     }
 }
 
-/// A metadata key that spares the objects which the server keeps among the metadata of every row.
-fn metadata_key(key: &str) -> Cow<'_, str> {
-    let (first, rest) = key.split_at(key.find('.').unwrap_or(key.len()));
-    match first {
-        "scope" | "attributes" | "resourceAttributes" => Cow::Owned(format!("{first}_{rest}")),
-        _ => Cow::Borrowed(key),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     //! The numbers are those of the statements in the server's contract, section 9.
@@ -309,7 +323,7 @@ mod tests {
 
     use super::*;
     use crate::dialect::GenAiDialect;
-    use crate::field::{Trust, look_up};
+    use crate::field::{Role, Trust, look_up};
     use crate::id::SpanId;
     use crate::model::{Cost, EventKind, Link, PromptLink, Usage, Value};
     use crate::otlp::fixture::{Draft, START, assert_lines, body, get, lines, request, span};

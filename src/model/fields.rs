@@ -344,6 +344,11 @@ impl TextForm {
 }
 
 impl Entry {
+    /// Whether its value is what `Debug` or `Display` wrote.
+    pub(crate) fn is_debug(&self) -> bool {
+        matches!(self.slot, Slot::Debug(_))
+    }
+
     fn moved(mut self, (texts, raw): (usize, usize)) -> Self {
         let shift = |range: &mut Range, by: usize| {
             range.at = range.at.saturating_add(u32::try_from(by).unwrap_or(u32::MAX));

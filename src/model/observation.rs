@@ -17,7 +17,7 @@ pub(crate) use masked::Masked;
 use crate::clock::UnixNanos;
 use crate::id::{SpanId, TraceId};
 use crate::model::{
-    Cost, CostOrigin, Kind, Lane, Lanes, Level, Link, PromptLink, Recorded, TraceAttributes, Usage,
+    Cost, CostOrigin, Kind, Lane, Lanes, Level, Link, Notes, PromptLink, Recorded, TraceAttributes, Usage,
 };
 
 /// One finished observation: a span with its type, model, input, output, usage and the attributes of its trace.
@@ -27,6 +27,8 @@ use crate::model::{
 pub struct Observation {
     recorded: Box<Recorded>,
     reading: Reading,
+    /// What the lanes have made of its shape, unless nothing is kept of that.
+    notes: Option<Arc<Notes>>,
     /// Every lane asks several times.
     weight: OnceLock<usize>,
 }
@@ -98,8 +100,24 @@ impl Observation {
         Self {
             recorded,
             reading,
+            notes: None,
             weight: OnceLock::new(),
         }
+    }
+
+    /// The same as one of a shape whose notes are these.
+    pub(crate) fn of_shape(self, notes: Option<Arc<Notes>>) -> Self {
+        Self { notes, ..self }
+    }
+
+    /// The notes of all that have its shape.
+    #[cfg(test)]
+    pub(crate) fn shape(&self) -> Option<Arc<Notes>> {
+        self.notes.clone()
+    }
+
+    pub(super) fn notes(&self) -> Option<&Notes> {
+        self.notes.as_deref()
     }
 
     /// The id of the trace it belongs to.

@@ -9,7 +9,7 @@ use std::fmt::Display;
 use std::io::Write as _;
 
 use super::protobuf::{self, Number, Words};
-use crate::dialect::{self, Attributes as _, Key, Limits};
+use crate::dialect::{self, Key, Limits, MARKS};
 use crate::model::ValueRef;
 
 /// A list of attributes that is being written.
@@ -20,7 +20,8 @@ pub(crate) struct Attributes<'a> {
     /// Where in the body the list begins.
     from: usize,
     count: usize,
-    /// A bit for each key, by its end: a key whose bit is not here is new.
+    /// A bit for each key, by its mark: a key whose bit is not here is new. Few keys of a span share one, and each that does
+    /// costs a walk through what is written.
     seen: [u64; SEEN],
     limits: Limits,
     /// How many were left out for the limit of their number.
@@ -55,12 +56,49 @@ impl<'a> Attributes<'a> {
         self.limits
     }
 
+    fn value(&mut self, key: Key<'_>, value: ValueRef<'_>) {
+        match value {
+            ValueRef::Bool(value) => self.number(key, field::BOOL_VALUE, value.into()),
+            ValueRef::I64(value) => self.integer(key, value),
+            ValueRef::U64(value) => self.integer(key, value),
+            ValueRef::I128(value) => self.integer(key, value),
+            ValueRef::U128(value) => self.integer(key, value),
+            ValueRef::F64(value) => {
+                let len = 1 + size_of::<f64>();
+                if self.begin(key, len) {
+                    protobuf::length(self.out, field::VALUE, len);
+                    protobuf::fixed64(self.out, field::DOUBLE_VALUE, value.to_bits());
+                }
+            }
+            ValueRef::Text(text) | ValueRef::Debug(text) | ValueRef::Json(text) | ValueRef::Error(text) => {
+                self.string(key, text);
+            }
+            ValueRef::Bytes(bytes) => self.bytes(key, field::BYTES_VALUE, bytes),
+        }
+    }
+
+    fn string(&mut self, key: Key<'_>, text: &str) {
+        let text = self.limits.cut(text);
+        self.bytes(key, field::STRING_VALUE, text.as_bytes());
+    }
+
+    fn written(&mut self, key: Key<'_>, write: impl FnOnce(&mut Vec<u8>)) {
+        let limits = self.limits;
+        self.nested(key, |out| {
+            protobuf::nested(out, field::STRING_VALUE, |out| {
+                let from = out.len();
+                write(out);
+                limits.cut_behind(from, out);
+            });
+        });
+    }
+
     fn integer(&mut self, key: Key<'_>, number: impl TryInto<i64> + Display + Copy) {
         match number.try_into() {
             // Two's complement in 64 bits, as protobuf has its `int64`.
             Ok(number) => self.number(key, field::INT_VALUE, number as u64),
             // Writing to a vector does not fail.
-            Err(_) => self.text_with(key, |out| drop(write!(out, "{number}"))),
+            Err(_) => self.written(key, |out| drop(write!(out, "{number}"))),
         }
     }
 
@@ -127,7 +165,7 @@ impl<'a> Attributes<'a> {
     /// Whether an attribute of this key may be written. It is then taken for written.
     #[inline]
     fn admits(&mut self, key: Key<'_>) -> bool {
-        let (word, bit) = place(key);
+        let (word, bit) = (usize::from(key.mark / 64), 1 << (key.mark % 64));
         let is_new = self.seen.get(word).is_some_and(|seen| seen & bit == 0);
         if key.len() == 0 || !is_new && self.has(key) {
             return false;
@@ -159,42 +197,19 @@ impl<'a> Attributes<'a> {
 }
 
 impl dialect::Attributes for Attributes<'_> {
+    #[inline]
     fn put<'k>(&mut self, key: impl Into<Key<'k>>, value: ValueRef<'_>) {
-        let key = key.into();
-        match value {
-            ValueRef::Bool(value) => self.number(key, field::BOOL_VALUE, value.into()),
-            ValueRef::I64(value) => self.integer(key, value),
-            ValueRef::U64(value) => self.integer(key, value),
-            ValueRef::I128(value) => self.integer(key, value),
-            ValueRef::U128(value) => self.integer(key, value),
-            ValueRef::F64(value) => {
-                let len = 1 + size_of::<f64>();
-                if self.begin(key, len) {
-                    protobuf::length(self.out, field::VALUE, len);
-                    protobuf::fixed64(self.out, field::DOUBLE_VALUE, value.to_bits());
-                }
-            }
-            ValueRef::Text(text) | ValueRef::Debug(text) | ValueRef::Json(text) | ValueRef::Error(text) => {
-                self.text(key, text);
-            }
-            ValueRef::Bytes(bytes) => self.bytes(key, field::BYTES_VALUE, bytes),
-        }
+        self.value(key.into(), value);
     }
 
+    #[inline]
     fn text<'k>(&mut self, key: impl Into<Key<'k>>, text: &str) {
-        let text = self.limits.cut(text);
-        self.bytes(key.into(), field::STRING_VALUE, text.as_bytes());
+        self.string(key.into(), text);
     }
 
+    #[inline]
     fn text_with<'k>(&mut self, key: impl Into<Key<'k>>, write: impl FnOnce(&mut Vec<u8>)) {
-        let limits = self.limits;
-        self.nested(key.into(), |out| {
-            protobuf::nested(out, field::STRING_VALUE, |out| {
-                let from = out.len();
-                write(out);
-                limits.cut_behind(from, out);
-            });
-        });
+        self.written(key.into(), write);
     }
 
     fn texts<'k, 't>(&mut self, key: impl Into<Key<'k>>, texts: impl IntoIterator<Item = &'t str>) {
@@ -223,24 +238,8 @@ fn write_key(out: &mut Vec<u8>, key: Key<'_>) {
     out.extend_from_slice(key.rest.as_bytes());
 }
 
-/// So many words of 64 bits: few keys of a span share one, and each that does costs a walk through what is written.
-const SEEN: usize = 16;
-
-/// A bit that equal keys have in common, and hardly any others: its word and its place there.
-#[inline]
-fn place(key: Key<'_>) -> (usize, u64) {
-    let (prefix, rest) = (key.prefix.as_bytes(), key.rest.as_bytes());
-    // The last eight bytes, where keys differ, be they of the one part or of both.
-    let end = rest.last_chunk().copied().unwrap_or_else(|| {
-        let mut end = [0; 8];
-        let bytes = rest.iter().rev().chain(prefix.iter().rev());
-        end.iter_mut().rev().zip(bytes).for_each(|(to, byte)| *to = *byte);
-        end
-    });
-    // Spread by an odd factor, with which the names of the vocabularies hardly meet; the upper bits are the best mixed.
-    let mixed = (u64::from_le_bytes(end) ^ key.len() as u64).wrapping_mul(0xff51_afd7_ed55_8ccd);
-    ((mixed >> 60) as usize, 1 << (mixed >> 54 & 63))
-}
+/// So many words of 64 bits.
+const SEEN: usize = MARKS / 64;
 
 /// Field numbers, message by message.
 mod field {

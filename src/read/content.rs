@@ -4,19 +4,27 @@ use crate::field::{Role, Trust};
 use crate::json_text;
 use crate::media_text::Reference;
 use crate::model::{Content, Entry, Kind, Reading, Recorded, TextForm, Use, ValueRef};
+use crate::read::asked::{Asked, Question};
+use crate::read::plan::Indices;
 use crate::read::{is_content, messages, parts, text};
 
 /// Scalar arguments up to this length are metadata too, since Langfuse filters on those. Nobody does on pictures.
 const SHORT: usize = 200;
 
-pub(super) fn read(recorded: &mut Recorded, reading: &mut Reading, captures_arguments: bool) {
+pub(super) fn read(
+    recorded: &mut Recorded,
+    reading: &mut Reading,
+    captures_arguments: bool,
+    asked: &mut Asked,
+) {
     if !captures_arguments {
         withhold(recorded, reading, |entry, _| entry.head.role == Role::Return);
     }
-    let spoken = messages::spoken(recorded);
+    let spoken = messages::spoken(recorded, asked);
     for role in [Role::InputPart, Role::OutputPart] {
         messages::of_events(recorded, reading, &spoken, role);
         if recorded.fields.roles().contain(role) {
+            asked.go_beyond();
             parts::read(recorded, reading, role);
         }
     }
@@ -31,40 +39,44 @@ pub(super) fn read(recorded: &mut Recorded, reading: &mut Reading, captures_argu
     reading.output = output.map_or(Content::None, Content::Field);
     reading.said_input = parts::said(recorded, input);
     reading.said_output = parts::said(recorded, output);
-    messages::add_system(recorded, reading);
+    messages::add_system(recorded, reading, asked);
     let recorded = &*recorded;
-    let whole = input.and_then(|index| recorded.fields.value_at(index));
-    let returned = output.and_then(|index| recorded.fields.value_at(index));
     let said = [reading.said_input, reading.said_output];
     let mut arguments = false;
-    for (entry, used) in recorded.fields.entries().iter().zip(&mut reading.uses) {
+    let entries = recorded.fields.entries().iter().zip(&mut reading.uses);
+    for (index, (entry, used)) in entries.enumerate() {
+        let mut is_another_model = || match reading.model {
+            Some(model) if matches!(entry.head.role, Role::Model | Role::ResponseModel) => {
+                !asked.ask(recorded, Question::Is(model, index))
+            }
+            _ => false,
+        };
         if used.hidden || used.counts || entry.head.owner != 0 {
-            used.metadata |= used.counts
-                && (is_shown_although_it_counts(entry) || is_another_model(recorded, reading.model, entry));
+            used.metadata |= used.counts && (is_shown_although_it_counts(entry) || is_another_model());
             continue;
         }
-        let value = recorded.fields.value(entry);
+        let mut says = |content: usize| asked.ask(recorded, Question::Says(content, index));
         if is_raw_form(recorded, [(&said[0], input), (&said[1], output)], entry) {
             continue;
         }
         if !is_argument(recorded, entry) {
-            let is_said = (entry.head.role.is_input() && whole.is_some_and(|whole| whole.says(value)))
-                || (entry.head.role.is_output() && returned.is_some_and(|returned| returned.says(value)));
+            let is_said = (entry.head.role.is_input() && input.is_some_and(&mut says))
+                || (entry.head.role.is_output() && output.is_some_and(&mut says));
             used.metadata = !is_said;
         } else if !captures_arguments {
             used.hidden = true;
-        } else if let Some(whole) = whole {
-            used.metadata = !whole.says(value);
+        } else if let Some(input) = input {
+            used.metadata = !says(input);
         } else {
             arguments = true;
-            (used.argument, used.metadata) = (true, is_short(entry, value));
+            (used.argument, used.metadata) = (true, asked.ask(recorded, Question::Short(index)));
         }
     }
     if arguments {
         reading.input = Content::Arguments;
     }
     yield_to_metadata(recorded, reading);
-    let capture = Capture::of(recorded);
+    let capture = Capture::of(recorded, asked);
     if !capture.input {
         withhold(recorded, reading, |entry, used| {
             entry.head.role.is_input() || (!used.counts && is_argument(recorded, entry))
@@ -77,19 +89,24 @@ pub(super) fn read(recorded: &mut Recorded, reading: &mut Reading, captures_argu
     }
 }
 
-/// Finds JSON in what could have been the content, and is shown beside it.
-pub(super) fn read_beside(recorded: &mut Recorded, reading: &Reading) {
-    for (index, used) in reading.uses.iter().enumerate() {
-        let Some(entry) = recorded.fields.entries().get(index) else {
-            break;
-        };
-        let is_beside = (used.argument || used.metadata) && is_content(entry.head.role);
-        let is_json = || match recorded.fields.value(entry) {
-            ValueRef::Text(text) => json_text::is_container(text),
+/// What could have been the content, and is shown beside it.
+pub(super) fn beside(recorded: &Recorded, reading: &Reading) -> Indices {
+    let entries = recorded.fields.entries().iter().zip(&reading.uses).enumerate();
+    let is_beside = |(_, (entry, used)): &(usize, (&Entry, &Use))| {
+        (used.argument || used.metadata) && is_content(entry.head.role)
+    };
+    entries.filter(is_beside).map(|(index, _)| index).collect()
+}
+
+/// Finds JSON there.
+pub(super) fn read_beside(recorded: &mut Recorded, beside: &Indices) {
+    for index in beside {
+        let is_json = match recorded.fields.value_at(*index) {
+            Some(ValueRef::Text(text)) => json_text::is_container(text),
             _ => false,
         };
-        if is_beside && is_json() {
-            recorded.fields.restate(index, TextForm::Json);
+        if is_json {
+            recorded.fields.restate(*index, TextForm::Json);
         }
     }
 }
@@ -159,8 +176,12 @@ fn is_argument(recorded: &Recorded, entry: &Entry) -> bool {
     !entry.head.late && !recorded.names(entry).0.contains('.')
 }
 
-fn is_short(entry: &Entry, value: ValueRef<'_>) -> bool {
-    match value {
+/// Whether an argument is short enough to be metadata, too.
+pub(super) fn is_short(recorded: &Recorded, index: usize) -> bool {
+    let Some(entry) = recorded.fields.entries().get(index) else {
+        return false;
+    };
+    match recorded.fields.value(entry) {
         ValueRef::Json(_) => false,
         ValueRef::Text(text) if is_content(entry.head.role) && json_text::is_container(text) => false,
         value => value
@@ -184,13 +205,6 @@ fn is_raw_form(recorded: &Recorded, contents: [(&Option<Content>, Option<usize>)
     })
 }
 
-/// The model that was asked for, where another one answered.
-fn is_another_model(recorded: &Recorded, model: Option<usize>, entry: &Entry) -> bool {
-    let answered = || model.and_then(|index| recorded.fields.value_at(index));
-    matches!(entry.head.role, Role::Model | Role::ResponseModel)
-        && answered().is_some_and(|model| model != recorded.fields.value(entry))
-}
-
 /// Roles that say something no other place of Langfuse shows.
 fn is_shown_although_it_counts(entry: &Entry) -> bool {
     matches!(
@@ -206,9 +220,12 @@ struct Capture {
 }
 
 impl Capture {
-    fn of(recorded: &Recorded) -> Self {
+    fn of(recorded: &Recorded, asked: &mut Asked) -> Self {
         let is_said = recorded.fields.roles().contain(Role::Capture);
         let mut entries = recorded.fields.entries().iter().rev().filter(|_| is_said);
+        if is_said {
+            asked.go_beyond();
+        }
         let word = entries.find(|entry| entry.head.role == Role::Capture);
         let word = word.and_then(|entry| text(recorded.fields.value(entry)));
         match word.as_deref() {

@@ -5,17 +5,23 @@ use smallvec::SmallVec;
 
 use crate::field::{Role, Trust, gen_ai};
 use crate::model::{Content, Head, Reading, Recorded, ValueRef, write_object};
+use crate::read::asked::Asked;
 use crate::read::{best_of, parts};
 
 /// The messages that came as events: which event, which side it is of, and who says it.
 type Spoken = SmallVec<[(u16, Role, &'static str); 4]>;
 
-pub(super) fn spoken(recorded: &Recorded) -> Spoken {
+pub(super) fn spoken(recorded: &Recorded, asked: &mut Asked) -> Spoken {
     let owners = (1_u16..).zip(&recorded.events);
     let said = owners.filter_map(|(owner, event)| {
         let named = fields(recorded, owner).find(|(name, _)| *name == gen_ai::EVENT_NAME);
+        let is_named = named.is_some();
         let name = named.and_then(|(_, value)| value.as_str());
-        let (role, speaker) = gen_ai::message(name.unwrap_or(event.callsite.name))?;
+        let message = gen_ai::message(name.unwrap_or(event.callsite.name));
+        if is_named || message.is_some() {
+            asked.go_beyond();
+        }
+        let (role, speaker) = message?;
         Some((owner, role, speaker))
     });
     said.collect()
@@ -52,10 +58,11 @@ fn fields(recorded: &Recorded, owner: u16) -> impl Iterator<Item = (&str, ValueR
 
 /// Puts the instructions before the messages, where the input is a list of messages that has none. Where the messages
 /// say the same, they are said; in any other case they are metadata.
-pub(super) fn add_system(recorded: &mut Recorded, reading: &mut Reading) {
+pub(super) fn add_system(recorded: &mut Recorded, reading: &mut Reading, asked: &mut Asked) {
     if !recorded.fields.roles().contain(Role::System) {
         return;
     }
+    asked.go_beyond();
     let system = best_of(recorded, reading, |entry| entry.head.role == Role::System);
     let (Some(system), Content::Field(input)) = (system, reading.input) else {
         return;

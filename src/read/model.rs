@@ -2,10 +2,11 @@
 
 use crate::field::{Role, Trust, plain};
 use crate::model::{Head, Reading, Recorded};
+use crate::read::asked::Asked;
 use crate::read::parts;
 
-pub(super) fn read(recorded: &mut Recorded, reading: &mut Reading) {
-    reading.model = named(recorded, reading).or_else(|| configured(recorded, reading));
+pub(super) fn read(recorded: &mut Recorded, reading: &mut Reading, asked: &mut Asked) {
+    reading.model = named(recorded, reading).or_else(|| configured(recorded, reading, asked));
 }
 
 /// The entry that names the model: what the program says first; the model that answered before the one asked for,
@@ -24,7 +25,7 @@ fn named(recorded: &Recorded, reading: &Reading) -> Option<usize> {
 }
 
 /// The model in a `model_config`, where no field names one.
-fn configured(recorded: &mut Recorded, reading: &mut Reading) -> Option<usize> {
+fn configured(recorded: &mut Recorded, reading: &mut Reading, asked: &mut Asked) -> Option<usize> {
     let config = recorded
         .fields
         .entries()
@@ -35,7 +36,9 @@ fn configured(recorded: &mut Recorded, reading: &mut Reading) -> Option<usize> {
                 && entry.head.role == Role::Parameters
                 && recorded.names(entry).1 == plain::MODEL_CONFIG
         });
-    let config = recorded.fields.value(config?.0).as_str()?;
+    let (config, _) = config?;
+    asked.go_beyond();
+    let config = recorded.fields.value(config).as_str()?;
     let config: serde_json::Map<String, serde_json::Value> = serde_json::from_str(config).ok()?;
     let model = config
         .get("model_name")

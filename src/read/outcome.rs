@@ -4,14 +4,30 @@ use std::borrow::Cow;
 use std::time::{Duration, UNIX_EPOCH};
 
 use crate::clock::UnixNanos;
-use crate::field::Role;
+use crate::field::{Role, Roles};
 use crate::model::{Level, Reading, Recorded, Severity, SpanKind};
 use crate::read::{best, text};
 
+/// All that says something here.
+const SAID: Roles = Roles::of(&[
+    Role::StatusCode,
+    Role::ErrorType,
+    Role::Outcome,
+    Role::Level,
+    Role::Name,
+    Role::SpanKind,
+    Role::StatusDescription,
+    Role::StatusMessage,
+    Role::FirstToken,
+    Role::FirstTokenAfter,
+]);
+
 /// `failed`: the function returned an `Err` that only its `return` event shows.
 pub(super) fn read(recorded: &Recorded, reading: &mut Reading, failed: bool) {
+    // Most spans say nothing of all this.
+    let is_any = recorded.fields.roles().meet(SAID);
     let word = |role| {
-        let index = best(recorded, reading, &[role])?;
+        let index = is_any.then(|| best(recorded, reading, &[role])).flatten()?;
         text(recorded.fields.value_at(index)?)
     };
     let status = word(Role::StatusCode);
@@ -35,9 +51,11 @@ pub(super) fn read(recorded: &Recorded, reading: &mut Reading, failed: bool) {
         Cow::Owned(name.into_owned())
     });
     let span_kind = word(Role::SpanKind).map_or(SpanKind::Internal, |word| span_kind(&word));
-    let message = message(recorded, reading).or_else(|| class.map(Cow::into_owned));
+    let message = is_any.then(|| message(recorded, reading)).flatten();
+    let message = message.or_else(|| class.map(Cow::into_owned));
     let status_ok = is_status("OK");
-    let first_token = recorded.first_token.or_else(|| first_token(recorded, reading));
+    let said = is_any.then(|| first_token(recorded, reading)).flatten();
+    let first_token = recorded.first_token.or(said);
     (reading.level, reading.name, reading.span_kind) = (level, name, span_kind);
     (reading.status_message, reading.status_ok, reading.first_token) = (message, status_ok, first_token);
 }

@@ -1,19 +1,23 @@
 //! Which prompt version a generation used.
 
-use crate::field::{Role, Trust};
-use crate::model::{Fields, Kind, PromptLink, Reading, Recorded, ValueRef};
+use crate::field::{Role, Roles, Trust};
+use crate::model::{Fields, Kind, PromptLink, Reading, Recorded};
+use crate::read::asked::{Asked, Question};
 use crate::read::{best, text};
 
-/// The prompt that it says itself, else that of its scope.
-pub(super) fn read(recorded: &Recorded, reading: &mut Reading) -> Option<PromptLink> {
+/// Where the name and the version stand.
+pub(super) fn decide(
+    recorded: &Recorded,
+    reading: &mut Reading,
+    asked: &mut Asked,
+) -> (Option<usize>, Option<usize>) {
+    if !recorded.fields.roles().meet(Roles::PROMPT_LINK) {
+        return (None, None);
+    }
     let name = best(recorded, reading, &[Role::PromptName]);
     let version = best(recorded, reading, &[Role::PromptVersion]);
-    let value = |index: Option<usize>| recorded.fields.value_at(index?);
-    let link = value(name)
-        .and_then(text)
-        .zip(value(version).and_then(ValueRef::as_count));
-    let link = link.and_then(|(name, version)| linkable(&name, version));
-    if link.is_none() {
+    let is_any = name.or(version).is_some();
+    if is_any && !asked.ask(recorded, Question::Links(name, version)) {
         // Half a link is none: the server stores a name without an id, or drops the row. Shown, not lost.
         for index in [name, version].into_iter().flatten() {
             if let Some(used) = reading.uses.get_mut(index) {
@@ -27,10 +31,25 @@ pub(super) fn read(recorded: &Recorded, reading: &mut Reading) -> Option<PromptL
         let said = entries
             .filter(|(entry, _)| entry.head.role.is_prompt_link() && entry.head.trust == Trust::Handle);
         said.for_each(|(_, used)| used.metadata = false);
-        return link;
     }
+    (name, version)
+}
+
+/// The prompt that it says itself, else that of its scope.
+pub(super) fn read(
+    recorded: &Recorded,
+    (name, version): (Option<usize>, Option<usize>),
+) -> Option<PromptLink> {
+    let link = link(recorded, name, version);
     let scopes = recorded.trace.prompt.as_ref();
+    let scopes = scopes.filter(|_| recorded.kind == Kind::Generation);
     link.or_else(|| scopes.and_then(|scopes| linkable(&scopes.name, scopes.version.into())))
+}
+
+/// The prompt that the entries at these places say.
+pub(super) fn link(recorded: &Recorded, name: Option<usize>, version: Option<usize>) -> Option<PromptLink> {
+    let name = text(recorded.fields.value_at(name?)?)?;
+    linkable(&name, recorded.fields.value_at(version?)?.as_count()?)
 }
 
 /// The prompt that values say: the most trusted name and version, the last of equals.

@@ -4,6 +4,8 @@ use serde_json::Value as Json;
 
 use crate::field::{Role, Roles, TOOL_USE, Trust};
 use crate::model::{Cost, Entry, Reading, Recorded, Usage, ValueRef};
+use crate::read::asked::{Asked, Question};
+use crate::read::plan::Indices;
 
 /// Details of OpenAI's answer and the bucket that each is.
 const OPENAI_DETAILS: &[(&str, &str, &str)] = &[
@@ -32,36 +34,57 @@ const MAIN: &[(&str, &str)] = &[
     ("total_tokens", "total"),
 ];
 
-pub(super) fn read(recorded: &Recorded, reading: &mut Reading) {
+/// Which entries count tokens and money, and whose words are taken for each.
+#[derive(Default, Debug)]
+pub(super) struct Counted {
+    usage: Option<Trust>,
+    cost: Option<Trust>,
+    entries: Indices,
+}
+
+pub(super) fn decide(recorded: &Recorded, reading: &mut Reading, asked: &mut Asked) -> Counted {
+    if !recorded.fields.roles().meet(Roles::USAGE) {
+        return Counted::default();
+    }
     // Two vocabularies are never added up: the most trusted one is the usage.
     let roles = [Role::Usage, Role::UsageDetails];
-    reading.usage = match most_trusted(recorded, reading, &roles) {
-        Some(trust) => {
-            yield_to(recorded, reading, trust, &roles);
-            usage(recorded, reading, trust)
-        }
-        None => Usage::default(),
+    let usage = most_trusted(recorded, reading, &roles);
+    if let Some(trust) = usage {
+        yield_to(recorded, reading, trust, &roles, asked);
+    }
+    let entries = recorded.fields.entries().iter().zip(&reading.uses).enumerate();
+    let counting = entries.filter(|(_, (entry, used))| used.counts && entry.head.role.is_usage());
+    Counted {
+        usage,
+        cost: most_trusted(recorded, reading, &[Role::Cost, Role::CostDetails]),
+        entries: counting.map(|(index, _)| index).collect(),
+    }
+}
+
+pub(super) fn read(recorded: &Recorded, counted: &Counted) -> (Usage, Cost) {
+    if counted.entries.is_empty() {
+        return <(Usage, Cost)>::default();
+    }
+    let usage = counted.usage.map(|trust| usage(recorded, counted, trust));
+    let cost = match counted.cost {
+        Some(trust) => cost(recorded, counted, trust).with_total(),
+        None => cost_in_usage(recorded, counted),
     };
-    reading.cost = match most_trusted(recorded, reading, &[Role::Cost, Role::CostDetails]) {
-        Some(trust) => cost(recorded, reading, trust).with_total(),
-        None => cost_in_usage(recorded, reading),
-    };
+    (usage.unwrap_or_default(), cost)
 }
 
 fn most_trusted(recorded: &Recorded, reading: &Reading, roles: &[Role]) -> Option<Trust> {
-    if !recorded.fields.roles().meet(Roles::of(roles)) {
-        return None;
-    }
-    counting(recorded, reading)
-        .filter(|(entry, _)| roles.contains(&entry.head.role))
+    let entries = recorded.fields.entries().iter().zip(&reading.uses);
+    entries
+        .filter(|(entry, used)| used.counts && roles.contains(&entry.head.role))
         .map(|(entry, _)| entry.head.trust)
         .max()
 }
 
 /// What another vocabulary says beside the one that is taken is metadata, unless it says the same.
-fn yield_to(recorded: &Recorded, reading: &mut Reading, trust: Trust, roles: &[Role]) {
+fn yield_to(recorded: &Recorded, reading: &mut Reading, trust: Trust, roles: &[Role], asked: &mut Asked) {
     let entries = recorded.fields.entries();
-    for (entry, used) in entries.iter().zip(&mut reading.uses) {
+    for (index, (entry, used)) in entries.iter().zip(&mut reading.uses).enumerate() {
         let counts_apart = match entry.head.role {
             Role::UsageDetails => entry.head.trust != trust,
             _ => !entry.head.trust.counts_with(trust),
@@ -69,21 +92,29 @@ fn yield_to(recorded: &Recorded, reading: &mut Reading, trust: Trust, roles: &[R
         if !used.counts || !roles.contains(&entry.head.role) || !counts_apart {
             continue;
         }
-        let value = recorded.fields.value(entry);
-        let is_said = entries.iter().any(|other| {
-            other.head.role == entry.head.role
-                && other.head.trust > entry.head.trust
-                && recorded.names(other).1 == recorded.names(entry).1
-                && recorded.fields.value(other) == value
-        });
+        let is_said = asked.ask(recorded, Question::IsCounted(index));
         (used.counts, used.metadata) = (is_said, !is_said);
     }
 }
 
-fn usage(recorded: &Recorded, reading: &Reading, trust: Trust) -> Usage {
+/// Whether an entry with the same role and name that is trusted more has the same value.
+pub(super) fn is_counted(recorded: &Recorded, index: usize) -> bool {
+    let entries = recorded.fields.entries();
+    let is_said = |entry: &Entry| {
+        entries.iter().any(|other| {
+            other.head.role == entry.head.role
+                && other.head.trust > entry.head.trust
+                && recorded.names(other).1 == recorded.names(entry).1
+                && recorded.fields.value(other) == recorded.fields.value(entry)
+        })
+    };
+    entries.get(index).is_some_and(is_said)
+}
+
+fn usage(recorded: &Recorded, counted: &Counted, trust: Trust) -> Usage {
     let mut usage = Usage::default();
     let mut disjoint = None;
-    for (entry, value) in counting(recorded, reading).filter(|(entry, _)| entry.head.trust.counts_with(trust))
+    for (entry, value) in counting(recorded, counted).filter(|(entry, _)| entry.head.trust.counts_with(trust))
     {
         match entry.head.role {
             Role::Usage => {
@@ -136,9 +167,9 @@ fn count(value: &Json) -> Option<u64> {
     value.as_u64().or_else(|| value.as_str()?.trim().parse().ok())
 }
 
-fn cost(recorded: &Recorded, reading: &Reading, trust: Trust) -> Cost {
+fn cost(recorded: &Recorded, counted: &Counted, trust: Trust) -> Cost {
     let mut cost = Cost::default();
-    for (entry, value) in counting(recorded, reading).filter(|(entry, _)| entry.head.trust == trust) {
+    for (entry, value) in counting(recorded, counted).filter(|(entry, _)| entry.head.trust == trust) {
         match entry.head.role {
             Role::Cost => {
                 let part = match recorded.names(entry).1 {
@@ -165,11 +196,8 @@ fn cost(recorded: &Recorded, reading: &Reading, trust: Trust) -> Cost {
 }
 
 /// A cost among the tokens is cost, where nothing else says one.
-fn cost_in_usage(recorded: &Recorded, reading: &Reading) -> Cost {
-    if !recorded.fields.roles().contain(Role::UsageDetails) {
-        return Cost::default();
-    }
-    let details = counting(recorded, reading)
+fn cost_in_usage(recorded: &Recorded, counted: &Counted) -> Cost {
+    let details = counting(recorded, counted)
         .filter(|(entry, _)| entry.head.role == Role::UsageDetails)
         .max_by_key(|(entry, _)| entry.head.trust);
     let Some(object) = details.and_then(|(_, value)| object(value)) else {
@@ -187,10 +215,11 @@ fn object(value: ValueRef<'_>) -> Option<serde_json::Map<String, Json>> {
 
 fn counting<'a>(
     recorded: &'a Recorded,
-    reading: &'a Reading,
+    counted: &'a Counted,
 ) -> impl Iterator<Item = (&'a Entry, ValueRef<'a>)> {
-    let entries = recorded.fields.entries().iter().zip(&reading.uses);
-    entries
-        .filter(|(entry, used)| used.counts && entry.head.role.is_usage())
-        .map(|(entry, _)| (entry, recorded.fields.value(entry)))
+    let entries = counted
+        .entries
+        .iter()
+        .filter_map(|index| recorded.fields.entries().get(*index));
+    entries.map(|entry| (entry, recorded.fields.value(entry)))
 }

@@ -2,40 +2,63 @@
 
 use smallvec::SmallVec;
 
-use crate::dialect::Attributes;
+use crate::dialect::{Attributes, Name};
 use crate::field::{Role, Trust};
-use crate::model::{Field, ValueRef};
+use crate::model::{Field, Observation, ValueRef};
 
 /// Fields that the conventions have names for. Several may share one: the one that counts wins, then the most trusted,
 /// then the last.
-#[derive(Default)]
-pub(super) struct Named<'a>(SmallVec<[(&'static str, Rank, ValueRef<'a>); 8]>);
+#[derive(Default, Debug)]
+pub(super) struct Named {
+    names: SmallVec<[One; 8]>,
+    /// All that were offered, also those that lost.
+    offered: SmallVec<[usize; 8]>,
+}
+
+#[derive(Debug)]
+struct One {
+    name: Name,
+    rank: Rank,
+    index: usize,
+    /// It is a number, also where a program wrote it as text.
+    is_count: bool,
+}
 
 /// Whether a field's role counts, and how far it is trusted.
 type Rank = (bool, Trust);
 
-impl<'a> Named<'a> {
-    pub(super) fn offer(&mut self, name: &'static str, field: &Field<'a>) {
-        let rank = (field.used.counts, field.trust);
-        let value = match (field.role, field.value.as_count()) {
-            // A count is a number, also where a program wrote it as text.
-            (Role::Usage, Some(count)) => ValueRef::U64(count),
-            _ => field.value,
+impl Named {
+    pub(super) fn offer(&mut self, name: &'static str, field: &Field<'_>) {
+        self.offered.push(field.index);
+        let one = One {
+            name: Name::new(name),
+            rank: (field.used.counts, field.trust),
+            index: field.index,
+            is_count: field.role == Role::Usage,
         };
-        match self.0.iter_mut().find(|(known, ..)| *known == name) {
-            Some(known) if known.1 > rank => {}
-            Some(known) => *known = (name, rank, value),
-            None => self.0.push((name, rank, value)),
+        match self.names.iter_mut().find(|known| known.name == one.name) {
+            Some(known) if known.rank > one.rank => {}
+            Some(known) => *known = one,
+            None => self.names.push(one),
         }
     }
 
     pub(super) fn has(&self, name: &str) -> bool {
-        self.0.iter().any(|(known, ..)| *known == name)
+        self.names.iter().any(|one| one.name.as_str() == name)
     }
 
-    pub(super) fn write(&self, attributes: &mut impl Attributes) {
-        for (name, _, value) in &self.0 {
-            attributes.put(*name, *value);
+    /// All that were offered, also those that lost.
+    pub(super) fn offered(&self) -> &[usize] {
+        &self.offered
+    }
+
+    pub(super) fn write(&self, observation: &Observation, attributes: &mut impl Attributes) {
+        for one in &self.names {
+            let Some(value) = observation.field_value(one.index) else {
+                continue;
+            };
+            let count = value.as_count().filter(|_| one.is_count);
+            attributes.put(&one.name, count.map_or(value, ValueRef::U64));
         }
     }
 }

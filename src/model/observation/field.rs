@@ -28,6 +28,20 @@ impl Observation {
         Some(self.field(index, entry, *self.reading.uses.get(index)?))
     }
 
+    /// The name of the field with this index; a text of its own only where it came at run time.
+    pub(crate) fn name_at(&self, index: usize) -> Cow<'static, str> {
+        let entry = self.recorded.fields.entries().get(index);
+        match entry.map(|entry| (entry, entry.head.key)) {
+            None => Cow::Borrowed(""),
+            Some((entry, Key::Declared(index))) if entry.head.owner == 0 => {
+                let field = self.recorded.callsite.field(index.into());
+                Cow::Borrowed(field.map_or("", |field| field.name))
+            }
+            Some((_, Key::Known(name))) => Cow::Borrowed(name),
+            Some((entry, _)) => Cow::Owned(self.recorded.names(entry).0.to_owned()),
+        }
+    }
+
     /// The value of the entry with this index.
     pub(crate) fn field_value(&self, index: usize) -> Option<ValueRef<'_>> {
         self.recorded.fields.value_at(index)
