@@ -61,7 +61,7 @@ impl Masker {
                 }
             }
         };
-        observation.mask(&mut mask);
+        observation.mask(mask::may_be_in, mask::is_credential, &mut mask);
         if !observation.shared_attributes().is(&self.clean) && !observation.mask_trace(mask) {
             self.clean = observation.shared_attributes().clone();
         }

@@ -1,4 +1,4 @@
-//! What the destinations have made of a shape of spans: each works out once where its fields go.
+//! What has been made of a shape of spans: each destination works out once where its fields go.
 
 use std::any::Any;
 use std::fmt;
@@ -7,9 +7,14 @@ use std::sync::OnceLock;
 
 use crate::model::{Lane, Lanes, Observation};
 
-/// A note for each lane.
+/// What is made of a shape, beside what it decides.
 #[derive(Default)]
-pub(crate) struct Notes([OnceLock<Box<dyn Any + Send + Sync>>; Lanes::MAX]);
+pub(crate) struct Notes {
+    /// The fields whose names are those of credentials.
+    credentials: OnceLock<Box<[usize]>>,
+    /// One for each lane.
+    lanes: [OnceLock<Box<dyn Any + Send + Sync>>; Lanes::MAX],
+}
 
 /// A note on the shape of an observation, or what it would say.
 pub(crate) enum Noted<'o, T> {
@@ -37,9 +42,14 @@ impl Observation {
 }
 
 impl Notes {
+    /// The fields whose names are those of credentials, by their indices.
+    pub(super) fn credentials(&self, find: impl FnOnce() -> Box<[usize]>) -> &[usize] {
+        self.credentials.get_or_init(find)
+    }
+
     /// What the lane noted, else what `make` makes now, which is kept. None for a lane that noted another kind of thing.
     fn get<T: Any + Send + Sync>(&self, lane: Lane, make: impl FnOnce() -> T) -> Option<&T> {
-        let note = self.0.get(usize::from(lane))?;
+        let note = self.lanes.get(usize::from(lane))?;
         note.get_or_init(|| Box::new(make())).downcast_ref()
     }
 }

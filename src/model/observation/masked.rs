@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::field::Role;
-use crate::model::{Observation, SharedAttributes, TextForm, Value, ValueRef};
+use crate::model::{Entry, Observation, Recorded, SharedAttributes, TextForm, Value, ValueRef};
 
 /// What became of a text that was shown to a mask.
 pub(crate) enum Masked {
@@ -15,29 +15,30 @@ pub(crate) enum Masked {
 }
 
 impl Observation {
-    /// Shows every text of its own that can be content or metadata to `mask`, with the name of its field. What it answers
-    /// stands in place of the text, in the same form, unless the whole value was taken.
-    pub(crate) fn mask(&mut self, mut mask: impl FnMut(Option<&str>, &str) -> Masked) {
-        for index in 0..self.recorded.fields.entries().len() {
-            let Some(entry) = self.recorded.fields.entries().get(index) else {
-                break;
+    /// Shows texts of its own that can be content or metadata to `mask`, with the name of the field: those under a name that
+    /// is a credential's, and all, where `may_be_in` says of their whole memory that something may be in one. What `mask`
+    /// answers stands in place of the text, in the same form, unless the whole value was taken.
+    pub(crate) fn mask(
+        &mut self,
+        may_be_in: impl FnOnce(&str) -> bool,
+        is_credential: impl Fn(&str) -> bool,
+        mut mask: impl FnMut(Option<&str>, &str) -> Masked,
+    ) {
+        if may_be_in(self.recorded.fields.texts()) {
+            let all = 0..self.recorded.fields.entries().len();
+            all.for_each(|index| self.recorded.mask(index, &mut mask));
+        } else {
+            let Self { recorded, notes, .. } = self;
+            let now;
+            let credentials = match notes {
+                Some(notes) => notes.credentials(|| recorded.named(is_credential)),
+                None => {
+                    now = recorded.named(is_credential);
+                    &now
+                }
             };
-            let (text, form) = match self.recorded.fields.value(entry) {
-                ValueRef::Text(text) | ValueRef::Debug(text) => (text, TextForm::Text),
-                ValueRef::Json(text) => (text, TextForm::Json),
-                ValueRef::Error(text) => (text, TextForm::Error),
-                _ => continue,
-            };
-            // A name of a vocabulary's own is no credential's; one that the program chose within a role can be.
-            let named = matches!(
-                entry.head.role,
-                Role::None | Role::Metadata | Role::TraceMetadata | Role::Parameter
-            );
-            let name = named.then(|| self.recorded.names(entry).0);
-            match mask(name, text) {
-                Masked::Untouched => {}
-                Masked::Inside(masked) => self.recorded.fields.rewrite(index, form, &masked),
-                Masked::Whole(mark) => self.recorded.fields.rewrite(index, TextForm::Text, mark),
+            for index in credentials {
+                recorded.mask(*index, &mut mask);
             }
         }
         if let Some(message) = &self.reading.status_message {
@@ -112,5 +113,41 @@ impl Observation {
             }
         }
         true
+    }
+}
+
+impl Recorded {
+    fn mask(&mut self, index: usize, mask: &mut impl FnMut(Option<&str>, &str) -> Masked) {
+        let Some(entry) = self.fields.entries().get(index) else {
+            return;
+        };
+        let (text, form) = match self.fields.value(entry) {
+            ValueRef::Text(text) | ValueRef::Debug(text) => (text, TextForm::Text),
+            ValueRef::Json(text) => (text, TextForm::Json),
+            ValueRef::Error(text) => (text, TextForm::Error),
+            _ => return,
+        };
+        match mask(self.chosen_name(entry), text) {
+            Masked::Untouched => {}
+            Masked::Inside(masked) => self.fields.rewrite(index, form, &masked),
+            Masked::Whole(mark) => self.fields.rewrite(index, TextForm::Text, mark),
+        }
+    }
+
+    /// The entries whose names are some of `these`.
+    fn named(&self, these: impl Fn(&str) -> bool) -> Box<[usize]> {
+        let entries = self.fields.entries().iter().enumerate();
+        let named = entries.filter(|(_, entry)| self.chosen_name(entry).is_some_and(&these));
+        named.map(|(index, _)| index).collect()
+    }
+
+    /// The name of an entry, where the program chose it: one of a vocabulary's own is no credential's, one within a role can
+    /// be.
+    fn chosen_name<'a>(&'a self, entry: &'a Entry) -> Option<&'a str> {
+        let is_chosen = matches!(
+            entry.head.role,
+            Role::None | Role::Metadata | Role::TraceMetadata | Role::Parameter
+        );
+        is_chosen.then(|| self.names(entry).0)
     }
 }

@@ -4,15 +4,7 @@ use super::NAMES;
 
 /// As [`super::is_credential`], for bytes.
 pub(super) fn is_credential(name: &[u8]) -> bool {
-    // Nearly every name ends with two letters that no credential ends with.
-    let Some((last, before)) = trim_separators(name).split_last() else {
-        return false;
-    };
-    let ends = |second: &u8| {
-        ENDS.get(number(*last))
-            .is_some_and(|ends| ends & 1 << number(*second) != 0)
-    };
-    if !trim_separators(before).last().is_some_and(ends) {
+    if !ends_like_one(name) {
         return false;
     }
     NAMES
@@ -23,6 +15,18 @@ pub(super) fn is_credential(name: &[u8]) -> bool {
             Some(_) => true,
             None => false,
         })
+}
+
+/// Nearly every name ends with two letters that no credential ends with.
+fn ends_like_one(name: &[u8]) -> bool {
+    let Some((last, before)) = trim_separators(name).split_last() else {
+        return false;
+    };
+    let ends = |second: &u8| {
+        ENDS.get(number(*last))
+            .is_some_and(|ends| ends & 1 << number(*second) != 0)
+    };
+    trim_separators(before).last().is_some_and(ends)
 }
 
 /// Which letters the last letter of a credential's name stands behind: a bit each.
@@ -57,6 +61,9 @@ pub(super) fn is_before(bytes: &[u8], at: usize) -> bool {
         return false;
     }
     let text = without_quote(before.trim_ascii_end());
+    if !ends_like_one(text) {
+        return false;
+    }
     let (rest, name) = text.split_at(text.len() - name_length(text));
     let is_known = match separator {
         b':' => is_credential(with_word_before(text, name.len())),
@@ -64,6 +71,17 @@ pub(super) fn is_before(bytes: &[u8], at: usize) -> bool {
     };
     // The first letter may belong to an escape: `hello\ntoken: ..`.
     is_known || (rest.ends_with(b"\\") && name.split_first().is_some_and(|(_, name)| is_credential(name)))
+}
+
+/// The same where it is not known in which text of many, one behind the other, that stands, for what is before any of them
+/// is no reason to say no: whatever [`is_before`] finds in a part of `bytes`, this finds in the whole.
+pub(super) fn may_be_before(bytes: &[u8], at: usize) -> bool {
+    let before = bytes.get(..at).unwrap_or_default();
+    let text = without_quote(before.trim_ascii_end());
+    ends_like_one(text)
+        && NAMES
+            .iter()
+            .any(|known| last_word(text, known.as_bytes()).is_some())
 }
 
 /// `text` without the quote that ends it, if one does. Some encoders write the quotes of JSON inside JSON as `\u0022`.
@@ -101,6 +119,12 @@ fn name_length(text: &[u8]) -> usize {
 
 /// What `name` holds before `word`, if it ends with that word, whatever the separators.
 fn before_word<'n>(name: &'n [u8], word: &[u8]) -> Option<&'n [u8]> {
+    let (rest, first, second) = last_word(name, word)?;
+    starts_word(rest, first, second).then_some(rest)
+}
+
+/// The same, also in the midst of a word; with the first two letters of `word` as they stand there.
+fn last_word<'n>(name: &'n [u8], word: &[u8]) -> Option<(&'n [u8], u8, u8)> {
     let mut rest = name;
     let (mut first, mut second) = (b' ', b' ');
     for expected in word.iter().rev() {
@@ -110,7 +134,7 @@ fn before_word<'n>(name: &'n [u8], word: &[u8]) -> Option<&'n [u8]> {
         }
         (first, second, rest) = (*last, first, before);
     }
-    starts_word(rest, first, second).then_some(rest)
+    Some((rest, first, second))
 }
 
 /// Whether a new word begins with `first`: `_key`, `aKey`, `AIKey`, `3key`.

@@ -32,6 +32,12 @@ pub(super) fn redact(text: &str, out: &mut Vec<u8>) -> Option<NonZeroUsize> {
     count
 }
 
+/// As [`super::may_be_in`].
+pub(super) fn may_be_in(texts: &str) -> bool {
+    let bytes = texts.as_bytes();
+    memchr2_iter(b':', b'=', bytes).any(|at| key::may_be_before(bytes, at))
+}
+
 /// The text, and what of it is written. Positions go up only.
 struct Scan<'t, 'o> {
     /// The text.

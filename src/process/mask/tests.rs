@@ -504,6 +504,21 @@ mod properties {
             }
         }
 
+        /// Whatever stands before and behind a text, and wherever it was cut.
+        #[test]
+        fn a_look_at_many_texts_misses_none(
+            value in anything(), before in nasty(), behind in nasty(), cut in any::<prop::sample::Index>()
+        ) {
+            for text in texts(&value) {
+                let starts: Vec<usize> = text.char_indices().map(|(at, _)| at).collect();
+                let (head, tail) = text.split_at(*cut.get(&starts));
+                for part in [&text, head, tail] {
+                    let is_found = redact(part, &mut Vec::new()).is_some();
+                    prop_assert!(!is_found || may_be_in(&format!("{before}{part}{behind}")), "{part}");
+                }
+            }
+        }
+
         #[test]
         fn no_secret_survives_a_cut(value in anything(), cut in any::<prop::sample::Index>()) {
             for text in texts(&value) {
