@@ -5,7 +5,6 @@
 
 use std::borrow::Cow;
 use std::cmp::Reverse;
-use std::collections::HashMap;
 use std::iter;
 use std::sync::{Mutex, PoisonError};
 use std::time::UNIX_EPOCH;
@@ -22,7 +21,14 @@ pub(super) struct Rates {
     rows: Vec<Rate>,
     /// The rows for each name that was asked for: a look through all of them costs more than all else that is read of a
     /// call.
-    asked: Mutex<HashMap<Box<str>, Box<[usize]>>>,
+    asked: Mutex<Vec<Known>>,
+}
+
+/// The rows for a name, in the order in which they are asked.
+#[derive(Debug)]
+struct Known {
+    model: Box<str>,
+    rows: Box<[usize]>,
 }
 
 /// A price for the models of one pattern, from one day on.
@@ -71,20 +77,26 @@ impl Rates {
 
     /// What a model costs at a time.
     pub(super) fn find(&self, model: &str, at: UnixNanos) -> Option<&Rate> {
-        if model.len() > LONGEST_NAME {
+        if self.rows.is_empty() || model.len() > LONGEST_NAME {
             return None;
         }
         let valid = |row: &usize| self.rows.get(*row).filter(|rate| rate.from <= at);
         let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(rows) = asked.get(model) {
-            return rows.iter().find_map(valid);
+        if let Some(place) = asked.iter().position(|known| *known.model == *model) {
+            // Who is asked for often comes forward.
+            let before = place / 2;
+            asked.swap(place, before);
+            return asked.get(before)?.rows.iter().find_map(valid);
         }
         let rows = self.rows.iter().enumerate();
         let rows = rows.filter(|(_, rate)| rate.models.matches(model));
         let rows: Box<[_]> = rows.map(|(row, _)| row).collect();
         let found = rows.iter().find_map(valid);
         if asked.len() < MOST_ASKED {
-            asked.insert(model.into(), rows);
+            asked.push(Known {
+                model: model.into(),
+                rows,
+            });
         }
         found
     }
