@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use super::parameters::Parameters;
 use crate::dialect::Name;
 use crate::field::Role;
-use crate::model::{Observation, ValueRef};
+use crate::model::{Observation, write_name};
 
 /// The fields of a row that are no content, usage or the like.
 #[derive(Debug)]
@@ -31,8 +31,7 @@ impl Placed {
         let parameters = parameters.single_ones().map(|single| {
             let keys = single.map(|(name, index)| {
                 let mut key = Vec::new();
-                ValueRef::Text(name).write_json(&mut key);
-                key.push(b':');
+                write_name(name, &mut key);
                 (index, key)
             });
             keys.collect()

@@ -129,11 +129,23 @@ pub(crate) fn write_object<'a>(
         if at > 0 {
             out.push(b',');
         }
-        ValueRef::Text(name).write_json(out);
-        out.push(b':');
+        write_name(name, out);
         value.write_json(out);
     }
     out.push(b'}');
+}
+
+/// Writes the name of a member of an object, with its colon. Nearly every name stands as it is.
+pub(crate) fn write_name(name: &str, out: &mut Vec<u8>) {
+    let is_plain = |byte: u8| byte >= b' ' && byte != b'"' && byte != b'\\';
+    if name.bytes().all(is_plain) {
+        out.push(b'"');
+        out.extend_from_slice(name.as_bytes());
+        out.extend_from_slice(b"\":");
+    } else {
+        ValueRef::Text(name).write_json(out);
+        out.push(b':');
+    }
 }
 
 /// A value with a type of its own, made from numbers, booleans and text.

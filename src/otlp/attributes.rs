@@ -64,9 +64,9 @@ impl<'a> Attributes<'a> {
             ValueRef::I128(value) => self.integer(key, value),
             ValueRef::U128(value) => self.integer(key, value),
             ValueRef::F64(value) => {
-                let len = 1 + size_of::<f64>();
-                if self.begin(key, len) {
-                    protobuf::length(self.out, field::VALUE, len);
+                const LEN: usize = 1 + size_of::<f64>();
+                if self.begin(key, LEN) {
+                    protobuf::length(self.out, field::VALUE, LEN);
                     protobuf::fixed64(self.out, field::DOUBLE_VALUE, value.to_bits());
                 }
             }
@@ -115,18 +115,26 @@ impl<'a> Attributes<'a> {
         protobuf::number(self.out, kind, number);
     }
 
-    #[inline]
     fn bytes(&mut self, key: Key<'_>, kind: Number, bytes: &[u8]) {
-        let len = 1 + protobuf::varint_len(bytes.len() as u64) + bytes.len();
-        if !self.begin(key, len) {
+        let len = bytes.len();
+        if key.len() + len < SHORT {
+            if self.begin(key, 2 + len) {
+                self.out
+                    .extend_from_slice(&[field::VALUE << 3 | 2, 2 + len as u8, kind << 3 | 2, len as u8]);
+                self.out.extend_from_slice(bytes);
+            }
+            return;
+        }
+        let value_len = 1 + protobuf::varint_len(len as u64) + len;
+        if !self.begin(key, value_len) {
             return;
         }
         let mut words = Words::default();
-        if words.length(field::VALUE, len) && words.length(kind, bytes.len()) {
+        if words.length(field::VALUE, value_len) && words.length(kind, len) {
             words.write(self.out);
             return self.out.extend_from_slice(bytes);
         }
-        protobuf::length(self.out, field::VALUE, len);
+        protobuf::length(self.out, field::VALUE, value_len);
         protobuf::bytes(self.out, kind, bytes);
     }
 
@@ -137,17 +145,33 @@ impl<'a> Attributes<'a> {
         if !self.admits(key) {
             return false;
         }
-        let key_len = 1 + protobuf::varint_len(key.len() as u64) + key.len();
-        let whole_len = key_len + 1 + protobuf::varint_len(len as u64) + len;
-        let mut words = Words::default();
-        if words.length(self.field, whole_len) && words.length(field::KEY, key.len()) {
-            words.write(self.out);
+        let key_len = key.len();
+        if key_len + len < SHORT {
+            let whole_len = 4 + key_len + len;
+            let tags = [
+                self.field << 3 | 2,
+                whole_len as u8,
+                field::KEY << 3 | 2,
+                key_len as u8,
+            ];
+            self.out.extend_from_slice(&tags);
         } else {
-            protobuf::length(self.out, self.field, whole_len);
-            protobuf::length(self.out, field::KEY, key.len());
+            self.long(key_len, len);
         }
         write_key(self.out, key);
         true
+    }
+
+    /// The tags and lengths before the key of an attribute of any length.
+    fn long(&mut self, key_len: usize, len: usize) {
+        let whole_len = 1 + protobuf::varint_len(key_len as u64) + key_len;
+        let whole_len = whole_len + 1 + protobuf::varint_len(len as u64) + len;
+        let mut words = Words::default();
+        if words.length(self.field, whole_len) && words.length(field::KEY, key_len) {
+            return words.write(self.out);
+        }
+        protobuf::length(self.out, self.field, whole_len);
+        protobuf::length(self.out, field::KEY, key_len);
     }
 
     /// Like [`begin`](Self::begin), with a value whose length is not known.
@@ -237,6 +261,9 @@ fn write_key(out: &mut Vec<u8>, key: Key<'_>) {
     }
     out.extend_from_slice(key.rest.as_bytes());
 }
+
+/// An attribute whose key and value are shorter together has no length of two bytes.
+const SHORT: usize = 0x80 - 8;
 
 /// So many words of 64 bits.
 const SEEN: usize = MARKS / 64;
