@@ -60,14 +60,14 @@ impl Reader {
         if let Some(plan) = self.plans.find(&recorded, &absent) {
             let mut reading = plan.reading();
             read_values(&mut recorded, &mut reading, &plan.places, failed);
-            return Observation::new(recorded, reading).of_shape(Some(Arc::clone(&plan.notes)));
+            return Observation::new(recorded, reading, Some(Arc::clone(&plan.notes)));
         }
         let (mut reading, mut asked) = (Reading::default(), Asked::default());
         let places = self.decide(&mut recorded, &mut reading, &absent, &mut asked);
         read_values(&mut recorded, &mut reading, &places, failed);
         let is_kept = asked.is_all();
         let notes = is_kept.then(|| self.plans.keep(&recorded, absent, asked, &reading, places));
-        Observation::new(recorded, reading).of_shape(notes)
+        Observation::new(recorded, reading, notes)
     }
 
     /// Decides what each field means; answers where the values stand that are still to be read.

@@ -96,7 +96,8 @@ impl Dialect for GenAiDialect {
         if observation.parent_in(lane).is_none() {
             self.trace(observation, attributes);
         }
-        for (event, fields) in observation.events() {
+        for ((event, _), fields) in observation.events().zip(&placed.events) {
+            let fields = fields.iter().filter_map(|index| observation.field_at(*index));
             self.event(observation, event, fields, span);
         }
         span.dropped(observation);

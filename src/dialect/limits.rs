@@ -36,6 +36,7 @@ impl Limits {
     }
 
     /// As much of a text as is told.
+    #[inline]
     pub(crate) fn cut(self, text: &str) -> &str {
         let end = self.length.and_then(|length| text.char_indices().nth(length));
         end.and_then(|(end, _)| text.get(..end)).unwrap_or(text)

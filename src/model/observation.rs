@@ -96,18 +96,20 @@ pub(crate) struct Use {
 }
 
 impl Observation {
-    pub(crate) fn new(recorded: Box<Recorded>, reading: Reading) -> Self {
+    /// Of a shape whose notes are these, where some are kept.
+    pub(crate) fn new(recorded: Box<Recorded>, reading: Reading, notes: Option<Arc<Notes>>) -> Self {
         Self {
             recorded,
             reading,
-            notes: None,
+            notes,
             weight: OnceLock::new(),
         }
     }
 
-    /// The same as one of a shape whose notes are these.
-    pub(crate) fn of_shape(self, notes: Option<Arc<Notes>>) -> Self {
-        Self { notes, ..self }
+    /// The same as one of a shape that is not known.
+    #[cfg(test)]
+    pub(crate) fn of_no_shape(self) -> Self {
+        Self { notes: None, ..self }
     }
 
     /// The notes of all that have its shape.

@@ -263,7 +263,7 @@ pub(crate) mod hand {
         }
 
         pub(crate) fn shared(self) -> Shared {
-            Arc::new(Observation::new(self.recorded, self.reading))
+            Arc::new(Observation::new(self.recorded, self.reading, None))
         }
 
         fn field(&mut self, name: &'static str, role: Role, value: ValueRef<'_>, argument: bool) -> usize {

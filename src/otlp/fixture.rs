@@ -164,7 +164,7 @@ impl Draft {
     pub(crate) fn build(mut self) -> Observation {
         self.recorded.callsite = callsite(self.recorded.callsite.name, self.declared);
         self.recorded.trace = self.trace.into();
-        Observation::new(self.recorded, self.reading)
+        Observation::new(self.recorded, self.reading, None)
     }
 
     fn push_declared(&mut self, name: &'static str, meaning: Meaning, value: ValueRef<'_>) {

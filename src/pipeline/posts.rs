@@ -9,7 +9,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use crate::diag::Diagnostics;
 use crate::ledger::Posting;
-use crate::model::{Lane as Number, Ready, Shared, Upload};
+use crate::model::{Lane as Number, Observation, Ready, Shared, Upload};
 use crate::pipeline::attempt::Failure;
 use crate::pipeline::lane::{Effect, Event, Lane};
 use crate::pipeline::message::{Message, Returned};
@@ -216,9 +216,10 @@ impl Posts {
 
     /// The last lane that lets go of an observation gives its buffer back.
     fn recycle(&self, parcels: Vec<Parcel>) {
-        let observations = parcels.into_iter().filter_map(Parcel::observation);
-        for observation in observations.filter_map(Arc::into_inner) {
-            self.queue.give_back(observation.into_recorded());
+        for observation in parcels.into_iter().filter_map(Parcel::observation) {
+            if let Some(recorded) = Arc::into_inner(observation).map(Observation::into_recorded) {
+                self.queue.give_back(recorded);
+            }
         }
     }
 }

@@ -55,11 +55,17 @@ struct Shape {
     callsite: Arc<Callsite>,
     kind: Kind,
     usage_below: bool,
-    heads: Box<[Head]>,
-    /// The names among them that came at run time.
-    names: Box<[Box<str>]>,
+    heads: Box<[(u64, Name)]>,
     events: Box<[Arc<Callsite>]>,
     absent: Indices,
+}
+
+/// What there is of a name beside a head's bits.
+#[derive(Debug)]
+enum Name {
+    Declared,
+    Known(&'static str),
+    Given(Box<str>),
 }
 
 /// The part of a reading that is decided.
@@ -151,17 +157,19 @@ impl Decided {
 
 impl Shape {
     fn of(recorded: &Recorded, absent: Indices) -> Self {
-        let heads = recorded.fields.entries().iter().map(|entry| entry.head);
-        let names = heads.clone().filter_map(|head| match head.key {
-            Key::Given(range) => Some(recorded.fields.text(range).into()),
-            Key::Declared(_) | Key::Known(_) => None,
+        let heads = recorded.fields.entries().iter().map(|entry| {
+            let name = match entry.head.key {
+                Key::Declared(_) => Name::Declared,
+                Key::Known(name) => Name::Known(name),
+                Key::Given(range) => Name::Given(recorded.fields.text(range).into()),
+            };
+            (bits(&entry.head), name)
         });
         let events = recorded.events.iter().map(|event| Arc::clone(&event.callsite));
         Self {
             callsite: Arc::clone(&recorded.callsite),
             kind: recorded.kind,
             usage_below: recorded.usage_below,
-            names: names.collect(),
             heads: heads.collect(),
             events: events.collect(),
             absent,
@@ -170,7 +178,6 @@ impl Shape {
 
     fn is_of(&self, recorded: &Recorded, absent: &[usize]) -> bool {
         let (entries, events) = (recorded.fields.entries(), &recorded.events);
-        let mut names = self.names.iter();
         Arc::ptr_eq(&self.callsite, &recorded.callsite)
             && self.heads.len() == entries.len()
             && (self.kind, self.usage_below) == (recorded.kind, recorded.usage_below)
@@ -181,20 +188,30 @@ impl Shape {
                 .iter()
                 .zip(events)
                 .all(|(known, event)| Arc::ptr_eq(known, &event.callsite))
-            && self.heads.iter().zip(entries).all(|(known, entry)| {
-                let head = match (known.key, entry.head.key) {
-                    (key @ Key::Given(_), Key::Given(range))
-                        if names
-                            .next()
-                            .is_some_and(|name| **name == *recorded.fields.text(range)) =>
-                    {
-                        Head { key, ..entry.head }
+            && self.heads.iter().zip(entries).all(|((known, name), entry)| {
+                *known == bits(&entry.head)
+                    && match (name, entry.head.key) {
+                        (Name::Declared, _) => true,
+                        (Name::Known(known), Key::Known(name)) => *known == name,
+                        (Name::Given(known), Key::Given(range)) => **known == *recorded.fields.text(range),
+                        _ => false,
                     }
-                    _ => entry.head,
-                };
-                *known == head
             })
     }
+}
+
+/// All of a head but a name that is a text, in one number: heads are compared more often than anything else.
+fn bits(head: &Head) -> u64 {
+    let key = match head.key {
+        Key::Declared(index) => u64::from(index),
+        Key::Known(_) => 1 << 16,
+        Key::Given(_) => 2 << 16,
+    };
+    key << 40
+        | u64::from(head.owner) << 24
+        | u64::from(head.late) << 16
+        | (head.trust as u64) << 8
+        | head.role as u64
 }
 
 #[cfg(test)]

@@ -19,6 +19,8 @@ pub(super) struct Placed {
     sides: Vec<(&'static str, Name)>,
     /// The others, under their own names: first what the handle said to be metadata, which has its key for itself.
     pub(super) own: Vec<Own>,
+    /// The fields of each event.
+    pub(super) events: Vec<Vec<usize>>,
 }
 
 /// A field under a name of its own.
@@ -56,6 +58,9 @@ impl Placed {
             }
         }
         placed.own.append(&mut others);
+        let events = observation.events();
+        let events = events.map(|(_, fields)| fields.map(|field| field.index).collect());
+        placed.events = events.collect();
         let kinds = observation.kind().operation();
         placed.operation = kinds.filter(|_| !placed.named.has(OPERATION));
         // Whose backend knows another vocabulary is told in it, and once.

@@ -296,7 +296,7 @@ proptest! {
             let known = reader.read(span());
             let first = Reader::new(captures_arguments).read(span());
             prop_assert_eq!(format!("{known:?}"), format!("{first:?}"));
-            prop_assert_eq!(bodies(known), bodies(first.of_shape(None)));
+            prop_assert_eq!(bodies(known), bodies(first.of_no_shape()));
         }
     }
 }
