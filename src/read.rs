@@ -65,8 +65,11 @@ impl Reader {
         let (mut reading, mut asked) = (Reading::default(), Asked::default());
         let places = self.decide(&mut recorded, &mut reading, &absent, &mut asked);
         read_values(&mut recorded, &mut reading, &places, failed);
-        let is_kept = asked.is_all();
-        let notes = is_kept.then(|| self.plans.keep(&recorded, absent, asked, &reading, places));
+        let notes = if asked.is_all() {
+            self.plans.keep(&recorded, absent, asked, &reading, places)
+        } else {
+            None
+        };
         Observation::new(recorded, reading, notes)
     }
 

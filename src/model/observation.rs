@@ -106,12 +106,6 @@ impl Observation {
         }
     }
 
-    /// The same as one of a shape that is not known.
-    #[cfg(test)]
-    pub(crate) fn of_no_shape(self) -> Self {
-        Self { notes: None, ..self }
-    }
-
     /// The notes of all that have its shape.
     #[cfg(test)]
     pub(crate) fn shape(&self) -> Option<Arc<Notes>> {

@@ -5,9 +5,10 @@
 //! their values ([`Asked`]). So it is decided once for a shape; what its destinations then make of it, they keep with it
 //! ([`Notes`]). The shape is compared whole: nothing is taken for another that only resembles it.
 //!
-//! For a generation of 12 fields that saves the worker half of its instructions. A span of a shape that is not known pays
-//! some hundreds for being remembered.
+//! For a generation of 12 fields that saves the worker a third of its instructions. A shape is kept when it comes a second
+//! time: some never do, with a key of the program's in their metadata or ever so many events.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
 use smallvec::SmallVec;
@@ -18,7 +19,14 @@ use crate::model::{Callsite, Content, Head, Key, Kind, Notes, Reading, Recorded,
 
 /// The shapes seen last, a few for each callsite.
 #[derive(Default, Debug)]
-pub(super) struct Plans(Vec<[Option<Box<Plan>>; SHAPES]>);
+pub(super) struct Plans(Vec<Place>);
+
+#[derive(Default, Debug)]
+struct Place {
+    plans: [Option<Box<Plan>>; SHAPES],
+    /// The shapes that came last and were not known, by their hashes.
+    strangers: [u64; SHAPES],
+}
 
 /// Two callsites seldom meet in one of so many places.
 const PLACES: usize = 64;
@@ -80,14 +88,14 @@ struct Decided {
 impl Plans {
     /// What was decided for a span of this shape that answered the same. `absent` are the entries that say nothing.
     pub(super) fn find(&mut self, recorded: &Recorded, absent: &[usize]) -> Option<&Plan> {
-        let plans = self.0.get_mut(place(&recorded.callsite))?;
+        let Place { plans, .. } = self.0.get_mut(place(&recorded.callsite))?;
         let is_it = |plan: &Plan| plan.shape.is_of(recorded, absent) && plan.asked.is_answered_by(recorded);
         let found = plans.iter().position(|plan| plan.as_deref().is_some_and(is_it))?;
         plans.get_mut(..=found)?.rotate_right(1);
         plans.first()?.as_deref()
     }
 
-    /// Keeps what was decided; answers what its destinations are to note on it.
+    /// Keeps what was decided for a shape that has come before; answers what its destinations are to note on it.
     pub(super) fn keep(
         &mut self,
         recorded: &Recorded,
@@ -95,9 +103,16 @@ impl Plans {
         asked: Asked,
         reading: &Reading,
         places: Places,
-    ) -> Arc<Notes> {
+    ) -> Option<Arc<Notes>> {
         if self.0.is_empty() {
             self.0.resize_with(PLACES, Default::default);
+        }
+        let Place { plans, strangers } = self.0.get_mut(place(&recorded.callsite))?;
+        let hash = hash(recorded, &absent);
+        if !strangers.contains(&hash) {
+            strangers.rotate_right(1);
+            *strangers.first_mut()? = hash;
+            return None;
         }
         let notes = Arc::<Notes>::default();
         let plan = Plan {
@@ -107,14 +122,26 @@ impl Plans {
             places,
             notes: Arc::clone(&notes),
         };
-        if let Some(plans) = self.0.get_mut(place(&recorded.callsite)) {
-            plans.rotate_right(1);
-            if let Some(first) = plans.first_mut() {
-                *first = Some(Box::new(plan));
-            }
-        }
-        notes
+        plans.rotate_right(1);
+        *plans.first_mut()? = Some(Box::new(plan));
+        Some(notes)
     }
+}
+
+/// Says of most shapes that they never came before; of those that did, the shape itself is compared.
+fn hash(recorded: &Recorded, absent: &[usize]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (Arc::as_ptr(&recorded.callsite), recorded.kind as u8, absent).hash(&mut hasher);
+    for entry in recorded.fields.entries() {
+        bits(&entry.head).hash(&mut hasher);
+        match entry.head.key {
+            Key::Declared(_) => {}
+            Key::Known(name) => name.hash(&mut hasher),
+            Key::Given(range) => recorded.fields.text(range).hash(&mut hasher),
+        }
+    }
+    (recorded.usage_below, recorded.events.len()).hash(&mut hasher);
+    hasher.finish()
 }
 
 /// By the callsite's address, whose lowest bits are those of all.

@@ -57,7 +57,7 @@ impl Named {
             let Some(value) = observation.field_value(one.index) else {
                 continue;
             };
-            let count = value.as_count().filter(|_| one.is_count);
+            let count = one.is_count.then(|| value.as_count()).flatten();
             attributes.put(&one.name, count.map_or(value, ValueRef::U64));
         }
     }

@@ -12,9 +12,11 @@ use crate::field::{Role, look_up};
 use crate::id::{SpanId, TraceId};
 use crate::langfuse::dialect::LangfuseDialect;
 use crate::model::{
-    Callsite, CallsiteField, EventHead, EventKind, Fields, Head, Kind, Lane, Level, Observation, Recorded,
+    Callsite, CallsiteField, EventHead, EventKind, Fields, Head, Kind, Lane, Level, Notes, Observation,
+    Recorded,
 };
 use crate::otlp::encode::encode;
+use crate::process::Masker;
 use crate::read::Reader;
 
 /// Names whose roles are decided in different ways, with some of nobody's.
@@ -91,6 +93,7 @@ const TEXTS: &[&str] = &[
     "Err(\"x\")",
     "A { b: 1 }",
     "gen_ai.user.message",
+    "token: sk-1",
     r#"[{"role":"user","content":"x"}]"#,
     r#"{"a":1,"model":"m"}"#,
     r#"{"input":3,"cost":0.5}"#,
@@ -286,47 +289,58 @@ proptest! {
     #[test]
     fn a_shape_that_is_known_changes_nothing(
         shapes in vec(shape(), 1..3),
-        spans in vec((any::<prop::sample::Index>(), vec(prop::option::weighted(0.97, given()), 14)), 2..16),
+        spans in vec((any::<prop::sample::Index>(), vec(prop::option::weighted(0.97, given()), 14)), 4..24),
         captures_arguments in any::<bool>(),
     ) {
         let callsites = [callsite(NAMES), callsite(NAMES), callsite(SAID)];
         let mut reader = Reader::new(captures_arguments);
         for (shape, values) in &spans {
             let span = || record(shape.get(&shapes), values, &callsites);
-            let known = reader.read(span());
-            let first = Reader::new(captures_arguments).read(span());
-            prop_assert_eq!(format!("{known:?}"), format!("{first:?}"));
-            prop_assert_eq!(bodies(known), bodies(first.of_no_shape()));
+            let mut known = reader.read(span());
+            let mut first = Reader::new(captures_arguments).read(span());
+            let (mut masker, mut other) = (Masker::default(), Masker::default());
+            prop_assert_eq!(masker.mask(&mut known), other.mask(&mut first));
+            prop_assert_eq!(
+                format!("{known:?}").replace("Some(Notes)", "None"),
+                format!("{first:?}")
+            );
+            prop_assert_eq!(bodies(known), bodies(first));
         }
     }
 }
 
-#[test]
-fn shapes_are_bounded_and_the_last_ones_stay() {
-    let callsites = [callsite(NAMES), callsite(NAMES), callsite(SAID)];
-    let mut reader = Reader::default();
-    let shape = |speakers: usize| Shape {
+/// What is noted on a span whose fields are the first so many, if it is of a known shape.
+fn notes(reader: &mut Reader, callsites: &[Arc<Callsite>; 3], fields: usize) -> Option<Arc<Notes>> {
+    let speakers = (0..fields).map(|index| Speaker::Span { index, late: true });
+    let shape = Shape {
         callsite: 0,
         kind: Kind::Span,
         usage_below: false,
-        speakers: (0..speakers)
-            .map(|index| Speaker::Span { index, late: true })
-            .collect(),
+        speakers: speakers.collect(),
         events: 0,
     };
-    let mut read = |speakers: usize| {
-        let values = vec![Some(Given::Number(1)); speakers];
-        reader.read(record(&shape(speakers), &values, &callsites)).shape()
+    let values = vec![Some(Given::Number(1)); fields];
+    reader.read(record(&shape, &values, callsites)).shape()
+}
+
+#[test]
+fn a_shape_is_kept_when_it_comes_again_and_the_last_few_stay() {
+    let callsites = [callsite(NAMES), callsite(NAMES), callsite(SAID)];
+    let mut reader = Reader::default();
+    let mut notes = |fields| notes(&mut reader, &callsites, fields);
+    let same = |one: Option<Arc<Notes>>, other| {
+        one.zip(other)
+            .is_some_and(|(one, other)| Arc::ptr_eq(&one, &other))
     };
-    let same = |one: &Option<_>, other: &Option<_>| match (one, other) {
-        (Some(one), Some(other)) => Arc::ptr_eq(one, other),
-        _ => false,
-    };
-    // None of these is a name whose values decide beyond what is asked.
-    let first: Vec<_> = (0..3).map(&mut read).collect();
-    for (speakers, notes) in first.iter().enumerate() {
-        assert!(same(notes, &read(speakers)));
+    assert!(notes(0).is_none());
+    let kept = notes(0);
+    assert!(same(kept.clone(), notes(0)));
+    // What comes once drives nothing out.
+    (1..8).for_each(|fields| assert!(notes(fields).is_none()));
+    assert!(same(kept.clone(), notes(0)));
+    for fields in 1..=super::SHAPES {
+        notes(fields);
+        notes(fields);
     }
-    (3..3 + super::SHAPES).for_each(|speakers| drop(read(speakers)));
-    assert!(!same(&first[0], &read(0)));
+    assert!(!same(kept, notes(0)));
 }
