@@ -164,7 +164,9 @@ impl Worker {
         if self.hand.is_empty() {
             return;
         }
-        let mut offers: Vec<_> = self.posts.numbers().map(|lane| (lane, Vec::new())).collect();
+        let room = self.hand.len().min(SLICE);
+        let lanes = self.posts.numbers();
+        let mut offers: Vec<_> = lanes.map(|lane| (lane, Vec::with_capacity(room))).collect();
         let (mut bytes, mut count, mut findings) = (0, 0, Findings::default());
         while let Some(recorded) = self.hand.pop_front() {
             bytes += recorded.weight();
