@@ -15,7 +15,7 @@ use smallvec::SmallVec;
 
 use super::asked::Asked;
 use super::usage::Counted;
-use crate::model::{Callsite, Content, Head, Key, Kind, Notes, Reading, Recorded, Use};
+use crate::model::{Callsite, Content, Entry, Head, Key, Kind, Notes, Reading, Recorded, Use};
 
 /// The shapes seen last, a few for each callsite.
 #[derive(Default, Debug)]
@@ -33,6 +33,11 @@ const PLACES: usize = 64;
 
 /// So many shapes of a callsite, or of those that meet, are kept, the one used last first.
 const SHAPES: usize = 4;
+
+/// A shape of more fields is not kept, nor one whose names that came at run time are longer together: all that are kept
+/// hold a few MiB at most.
+const FIELDS: usize = 128;
+const NAMES_BYTES: usize = 4 * 1024;
 
 /// A shape with what was decided for it.
 #[derive(Debug)]
@@ -104,6 +109,9 @@ impl Plans {
         reading: &Reading,
         places: Places,
     ) -> Option<Arc<Notes>> {
+        if !is_small(recorded) {
+            return None;
+        }
         if self.0.is_empty() {
             self.0.resize_with(PLACES, Default::default);
         }
@@ -126,6 +134,15 @@ impl Plans {
         *plans.first_mut()? = Some(Box::new(plan));
         Some(notes)
     }
+}
+
+fn is_small(recorded: &Recorded) -> bool {
+    let entries = recorded.fields.entries();
+    let name_bytes = |entry: &Entry| match entry.head.key {
+        Key::Given(range) => recorded.fields.text(range).len(),
+        Key::Declared(_) | Key::Known(_) => 0,
+    };
+    entries.len() <= FIELDS && entries.iter().map(name_bytes).sum::<usize>() <= NAMES_BYTES
 }
 
 /// Says of most shapes that they never came before; of those that did, the shape itself is compared.

@@ -344,3 +344,20 @@ fn a_shape_is_kept_when_it_comes_again_and_the_last_few_stay() {
     }
     assert!(!same(kept, notes(0)));
 }
+
+#[test]
+fn a_shape_with_long_names_is_not_kept() {
+    let callsite = callsite(NAMES);
+    let mut reader = Reader::default();
+    let mut is_kept = |name_bytes: usize| {
+        let (trace, id) = (TraceId::from_seed("trace"), SpanId::from_seed("span"));
+        let mut recorded = Box::new(Recorded::new(Arc::clone(&callsite), trace, id));
+        let key = recorded.fields.name(&"n".repeat(name_bytes));
+        recorded.fields.bool(Head::handle(key, Role::Metadata), true);
+        reader.read(recorded).shape().is_some()
+    };
+    for name_bytes in [super::NAMES_BYTES, super::NAMES_BYTES + 1] {
+        assert!(!is_kept(name_bytes));
+        assert_eq!(is_kept(name_bytes), name_bytes == super::NAMES_BYTES);
+    }
+}
