@@ -6,7 +6,7 @@ use std::time::Duration;
 use tracing::level_filters::LevelFilter;
 use tracing::{Dispatch, Level, dispatcher, info_span};
 use tracing_llm::export::{Batch, ExportFuture, Exported, Exporter, Scope};
-use tracing_llm::{Otlp, Pipeline};
+use tracing_llm::{Langfuse, Otlp, Pipeline};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry;
 
@@ -29,12 +29,14 @@ enum Beneath {
     Destinations,
     /// One destination, whose filter turns the spans off.
     Filter,
+    /// Two destinations, whose filters turn off the spans and the one above them.
+    FilterOfAll,
     /// Two destinations, and a level that has no such spans.
     Level,
 }
 
 /// **empty** has no fields.
-pub(crate) const WORKLOADS: [Workload; 7] = [
+pub(crate) const WORKLOADS: [Workload; 8] = [
     Workload {
         name: "empty-bare",
         beneath: Beneath::Registry,
@@ -66,6 +68,11 @@ pub(crate) const WORKLOADS: [Workload; 7] = [
         run: generation,
     },
     Workload {
+        name: "generation-hidden",
+        beneath: Beneath::FilterOfAll,
+        run: generation,
+    },
+    Workload {
         name: "generation",
         beneath: Beneath::Destinations,
         run: generation,
@@ -81,13 +88,17 @@ impl Workload {
             Beneath::Level => Level::WARN,
             _ => Level::INFO,
         };
-        let builder = if self.beneath == Beneath::Filter {
-            builder.otlp_to(Otlp::new("http://127.0.0.1:9").filter("agent=info"))
-        } else {
-            builder
+        let otlp = Otlp::new("http://127.0.0.1:9");
+        let langfuse = Langfuse::builder("pk-lf-bench", "sk-lf-bench").base_url("http://127.0.0.1:9");
+        let builder = match self.beneath {
+            Beneath::Filter => builder.otlp_to(otlp.filter("agent=info")),
+            Beneath::FilterOfAll => builder
+                .otlp_to(otlp.filter("off"))
+                .langfuse(langfuse.filter("off")),
+            Beneath::Registry | Beneath::Destinations | Beneath::Level => builder
                 .level(level)
                 .exporter(Discard("otlp"), Scope::Everything)
-                .exporter(Discard("langfuse"), Scope::Observations)
+                .exporter(Discard("langfuse"), Scope::Observations),
         };
         let (layer, llm) = builder.build().unwrap();
         let subscriber = if self.beneath == Beneath::Registry {

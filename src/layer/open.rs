@@ -1,12 +1,12 @@
 //! An observation that has not ended: it lives in its span's extensions until the span closes.
 
 mod brood;
+mod saying;
 mod told;
 
 use std::num::NonZeroU64;
 use std::sync::Arc;
 
-use smallvec::SmallVec;
 use tracing::span;
 
 use crate::above::ByHand;
@@ -16,7 +16,7 @@ use crate::id::SpanId;
 use crate::layer::ground::Ground;
 use crate::layer::kind::{self, Implied};
 use crate::layer::open::brood::{Below, Brood, Place};
-use crate::layer::trace::{self, Above, Own, Said, TraceState};
+use crate::layer::trace::{Above, Own, TraceState};
 use crate::model::{Callsite, Head, Kind, Lanes, Level, Parents, Recorded, SharedAttributes};
 use crate::read;
 
@@ -32,6 +32,8 @@ pub(crate) struct OpenObservation {
     seen: u64,
     /// What the fields and handle calls of this span say about the trace.
     own: Option<Arc<Own>>,
+    /// What its first values say about the trace is not worked out yet: nobody is shown this span, and nobody has asked.
+    owes: bool,
     /// The last exit, if children were open then, or what was recorded after it.
     waits_since: Option<NonZeroU64>,
     /// Its place below its parent.
@@ -101,6 +103,7 @@ impl OpenObservation {
         if is_shown {
             recorded.start = trace.now();
         }
+        let says = recorded.fields.roles().meet(Roles::HANDED_DOWN);
         recorded.parents = parents;
         recorded.trace = inherited;
         let mut open = Self {
@@ -110,6 +113,7 @@ impl OpenObservation {
             trace,
             seen,
             own: None,
+            owes: says && !is_shown,
             waits_since: None,
             place,
             brood: None,
@@ -123,7 +127,9 @@ impl OpenObservation {
             returned: false,
             failed: false,
         };
-        open.say_of_the_trace();
+        if says && is_shown {
+            open.say_of_the_trace();
+        }
         if !open.above.shown && !open.callsite().hidden {
             let name = open.own_name();
             let name = name.as_deref().unwrap_or(open.callsite().name);
@@ -142,6 +148,7 @@ impl OpenObservation {
 
     /// A child begins: what it takes from here.
     pub(crate) fn bear(&mut self) -> Birth {
+        self.catch_up();
         let brood = self.brood.get_or_insert_with(|| {
             // When it is left with children open, it is that which ends it.
             watch(&self.span, &self.trace);
@@ -165,47 +172,19 @@ impl OpenObservation {
     }
 
     /// What holds here, if all `seen` changes of the trace are in it.
-    pub(crate) fn knows(&self, seen: u64) -> Option<SharedAttributes> {
+    pub(crate) fn knows(&mut self, seen: u64) -> Option<SharedAttributes> {
+        self.catch_up();
         (self.seen >= seen).then(|| self.recorded.trace.clone())
     }
 
     /// Keeps what the ancestors said when `seen` changes had been made; answers what holds here then.
     pub(crate) fn refresh(&mut self, above: SharedAttributes, seen: u64) -> SharedAttributes {
+        self.catch_up();
         self.above = Above::new(&above, self.above.shown);
         self.recorded.trace = above;
         self.overlay_own();
         self.seen = seen;
         self.recorded.trace.clone()
-    }
-
-    /// At its birth: what the first values say about the trace.
-    fn say_of_the_trace(&mut self) {
-        if !self.recorded.fields.roles().meet(Roles::HANDED_DOWN) {
-            return;
-        }
-        let above = self.recorded.trace.clone();
-        if let Some(said) = self.trace.said(&above, self.above.shown, &self.recorded.fields) {
-            (self.own, self.recorded.trace) = (Some(said.own), said.together);
-            return;
-        }
-        self.weigh_trace_fields(0);
-        self.overlay_own();
-        if let Some(own) = self.own.clone() {
-            let together = self.recorded.trace.clone();
-            self.trace.remember(Said {
-                above,
-                shown_above: self.above.shown,
-                own,
-                together,
-            });
-        }
-    }
-
-    /// Puts what this span itself says about the trace over what holds above.
-    fn overlay_own(&mut self) {
-        if let Some(own) = &self.own {
-            self.recorded.trace.make_mut().overlay(&own.attributes);
-        }
     }
 
     /// What a panic drops may be entered once more, and that it is left then says nothing.
@@ -224,34 +203,6 @@ impl OpenObservation {
         self.waits_since = has_children.then(|| NonZeroU64::new(self.trace.now())).flatten();
     }
 
-    /// Reads what entries from `first` on say about the trace; answers whether they say anything.
-    fn weigh_trace_fields(&mut self, first: usize) -> bool {
-        if !self.recorded.fields.roles().meet(Roles::HANDED_DOWN) {
-            return false;
-        }
-        let recorded = &*self.recorded;
-        let entries = recorded.fields.entries().get(first..).unwrap_or_default();
-        let mut arguments: SmallVec<[usize; 2]> = SmallVec::new();
-        let found = trace::take_attributes(
-            &recorded.fields,
-            entries,
-            &recorded.callsite,
-            self.above,
-            &mut self.own,
-            |at| arguments.push(first + at),
-        );
-        let tells_prompt = entries.iter().any(|entry| entry.head.role.is_prompt_link());
-        for at in arguments {
-            self.recorded.fields.set_role(at, Role::None);
-        }
-        let prompt = tells_prompt
-            .then(|| read::prompt_said(&self.recorded.fields))
-            .flatten();
-        let Some(prompt) = prompt else { return found };
-        Arc::make_mut(self.own.get_or_insert_default()).attributes.prompt = Some(Arc::new(prompt));
-        true
-    }
-
     fn own_name(&self) -> Option<String> {
         let fields = &self.recorded.fields;
         let named = fields
@@ -266,6 +217,7 @@ impl OpenObservation {
     }
 
     /// When the span ended: at its close, unless that was said before, or a child outlived its last exit.
+    #[inline]
     fn end_time(&self) -> UnixNanos {
         let end = match (self.recorded.end, self.waits_since) {
             (0, Some(exit)) => exit.get(),
@@ -329,15 +281,6 @@ impl OpenObservation {
     /// What it stands below, where it is not shown itself.
     pub(crate) fn parents(&self) -> &Parents {
         &self.recorded.parents
-    }
-
-    /// The environment of its trace, by itself or as far as it has heard from above.
-    pub(crate) fn environment(&self) -> Option<Arc<str>> {
-        let own = self
-            .own
-            .as_ref()
-            .and_then(|own| own.attributes.environment.as_ref());
-        own.or(self.recorded.trace.environment.as_ref()).cloned()
     }
 
     pub(crate) fn lanes(&self) -> Lanes {

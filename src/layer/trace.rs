@@ -20,8 +20,8 @@ pub(crate) struct TraceState {
     pub(crate) id: TraceId,
     /// The lanes that show anything of it.
     pub(crate) lanes: Lanes,
-    /// What turns the monotonic clock into the time of day; taken once, at the root.
-    offset: u64,
+    /// What turns the monotonic clock into the time of day; taken once, by the first that is shown.
+    offset: OnceLock<u64>,
     /// How often an attribute was set on a span that already lived. A span that closes and finds the count of its
     /// birth needs not look at its ancestors.
     changes: AtomicU64,
@@ -52,7 +52,7 @@ impl TraceState {
             lanes,
             offset: above
                 .as_ref()
-                .map_or_else(|| ground.source.clock.offset(), |above| above.offset()),
+                .map_or_else(OnceLock::new, |above| above.offset().into()),
             changes: AtomicU64::new(0),
             name: above
                 .as_ref()
@@ -79,7 +79,13 @@ impl TraceState {
 
     /// The time of day, by the clock that never goes back.
     pub(crate) fn now(&self) -> UnixNanos {
-        self.ground.source.clock.monotonic().wrapping_add(self.offset)
+        let offset = self.offset.get().copied().unwrap_or_else(|| self.take_offset());
+        self.ground.source.clock.monotonic().wrapping_add(offset)
+    }
+
+    #[cold]
+    fn take_offset(&self) -> u64 {
+        *self.offset.get_or_init(|| self.ground.source.clock.offset())
     }
 
     pub(crate) fn changes(&self) -> u64 {

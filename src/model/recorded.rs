@@ -86,14 +86,41 @@ impl Recorded {
     /// Forgets everything, and keeps the buffer for one more; the callsites stay, since the next one is often of the
     /// same.
     pub(crate) fn clear(&mut self) {
-        let mut fields = std::mem::take(&mut self.fields);
-        fields.clear();
-        let last = self.events.pop().map(|event| event.callsite);
-        *self = Self {
+        let Self {
+            callsite: _,
+            trace_id: _,
+            id: _,
+            parents,
+            shown,
+            start,
+            end,
+            first_token,
+            kind,
+            unknown_type,
+            usage_below,
+            level,
+            trace,
+            trace_name,
             fields,
-            event_callsite: last.or(self.event_callsite.take()),
-            ..Self::new(Arc::clone(&self.callsite), self.trace_id, self.id)
-        };
+            events,
+            event_callsite,
+            links,
+            dropped_events,
+            dropped_fields,
+            dropped_links,
+        } = self;
+        fields.clear();
+        if let Some(last) = events.pop() {
+            *event_callsite = Some(last.callsite);
+        }
+        // One by one: a new one in its place would be written whole, and most of it says nothing already.
+        *events = SmallVec::new();
+        *links = Vec::new();
+        (*parents, *shown) = (Parents::default(), Lanes::NONE);
+        (*start, *end, *first_token) = (0, 0, None);
+        (*kind, *unknown_type, *usage_below, *level) = (Kind::Span, false, false, None);
+        (*trace, *trace_name) = (SharedAttributes::default(), None);
+        (*dropped_events, *dropped_fields, *dropped_links) = (0, 0, 0);
     }
 
     /// What it keeps of memory, in bytes. The attributes of its trace count in each observation that carries them: one

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tracing::field::Empty;
 use tracing::{Dispatch, debug_span, dispatcher, info, info_span, warn_span};
-use tracing_llm::{Langfuse, LangfuseBuilder, Otlp};
+use tracing_llm::{Langfuse, LangfuseBuilder, Otlp, SpanExt};
 use tracing_subscriber::layer::SubscriberExt;
 
 use crate::support::receiver::Receiver;
@@ -186,6 +186,55 @@ fn what_no_project_is_shown_names_no_trace_and_hides_no_user() {
         format!("\n{}", rows::tree(&rows::of_requests(&langfuse.requests()))),
         r#"
 SPAN 'handle'  trace=handle  session=s-1  tags=["a","b"]  root, no parent
+"#
+    );
+}
+
+#[test]
+fn what_is_not_shown_says_of_its_trace_what_it_said_first_and_later_whoever_asks_when() {
+    let langfuse = Receiver::langfuse();
+    let (layer, llm) = tracing_llm::builder()
+        .langfuse(project(&langfuse).filter("shop=info"))
+        .build()
+        .unwrap();
+    let subscriber = Dispatch::new(tracing_subscriber::registry().with(layer));
+    dispatcher::with_default(&subscriber, || {
+        let job = |name| {
+            info_span!(
+                target: "framework",
+                "job",
+                langfuse.trace.name = name,
+                langfuse.trace.tags = "first",
+                user_id = "u-1",
+                session.id = Empty,
+            )
+        };
+        let shown = || drop(info_span!(target: "shop", "handle"));
+        // Nothing asks before a later value takes the place of the first.
+        let recorded = job("recorded");
+        recorded.record("langfuse.trace.tags", "second");
+        recorded.in_scope(shown);
+        let told = job("told");
+        told.observation().trace().tags(["second"]).session("s-1");
+        told.in_scope(shown);
+        // A child asks first, and hears of what comes.
+        let asked = job("asked");
+        let child = asked.in_scope(|| info_span!(target: "shop", "handle"));
+        asked.record("session.id", "s-2");
+        asked.record("user_id", "u-2");
+        drop(child);
+        // Below one that says the user, a plain word is an argument.
+        let inner = asked.in_scope(|| job("inner"));
+        inner.in_scope(shown);
+    });
+    llm.flush_blocking(Duration::from_secs(20));
+    assert_eq!(
+        format!("\n{}", rows::tree(&rows::of_requests(&langfuse.requests()))),
+        r#"
+SPAN 'handle'  trace=recorded  user=u-1  tags=["first","second"]  root, no parent
+SPAN 'handle'  trace=told  user=u-1  session=s-1  tags=["first","second"]  root, no parent
+SPAN 'handle'  trace=asked  user=u-2  session=s-2  tags=["first"]  root, no parent
+SPAN 'handle'  trace=inner  user=u-2  session=s-2  tags=["first"]  root, no parent
 "#
     );
 }

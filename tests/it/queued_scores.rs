@@ -90,6 +90,24 @@ fn what_is_open_and_its_trace_are_scored_from_inside() {
 }
 
 #[test]
+fn a_span_that_no_project_is_shown_gives_its_environment_to_its_scores() {
+    let server = support::langfuse();
+    let (dispatch, llm) = program(tracing_llm::builder().langfuse(project(&server).filter("off")));
+    let trace = dispatcher::with_default(&dispatch, || {
+        let job = info_span!("job", langfuse.environment = "staging");
+        job.observation().score(Score::new("resolved", true));
+        job.observation().trace_id().unwrap().to_string()
+    });
+    llm.flush_blocking(HANG);
+    assert_eq!(
+        scores(&server),
+        [
+            json!({"name": "resolved", "value": 1, "dataType": "BOOLEAN", "traceId": trace, "environment": "staging"})
+        ]
+    );
+}
+
+#[test]
 fn what_was_made_by_hand_is_scored_also_after_its_end() {
     let server = support::langfuse();
     let (_, llm) = program(tracing_llm::builder().langfuse(project(&server)));

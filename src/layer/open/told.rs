@@ -53,6 +53,7 @@ impl OpenObservation {
             return;
         }
         self.touch();
+        self.catch_up();
         let first = self.take_over(values);
         if values.roles().meet(Roles::HANDED_DOWN) && self.weigh_trace_fields(first) {
             self.trace.changed();
@@ -78,6 +79,7 @@ impl OpenObservation {
     /// An attribute of the trace, set here through the handle.
     pub(crate) fn set_attribute(&mut self, role: Role, set: impl FnOnce(&mut TraceAttributes)) {
         self.touch();
+        self.catch_up();
         Arc::make_mut(self.own.get_or_insert_default()).set(role, Trust::Handle, set);
         self.trace.changed();
     }
