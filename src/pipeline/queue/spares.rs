@@ -26,7 +26,7 @@ impl Spares {
         Self {
             kept: Mutex::default(),
             largest: BUFFER_KEPT.min(queue_bytes / 16),
-            most: SPARES_KEPT.min(queue_bytes / 4),
+            most: SPARES_KEPT.min(queue_bytes / 2),
         }
     }
 
@@ -60,5 +60,31 @@ impl Spares {
 /// The largest that is used again: 64 KiB, some 20 usual generations.
 pub(super) const BUFFER_KEPT: usize = 64 * 1024;
 
-/// What is kept to be used again holds this at most: 8 MiB, two thousand usual generations.
-const SPARES_KEPT: usize = 8 * 1024 * 1024;
+/// What is kept to be used again holds this at most: 16 MiB, some three thousand usual generations. So many are under way when
+/// several threads are busy for as long as the worker waits; with less, threads make the rest anew, and memory that the worker's
+/// thread freed is given back to the system and fetched again, which costs more than a span.
+const SPARES_KEPT: usize = 16 * 1024 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Head, Lanes};
+
+    #[test]
+    fn a_burst_of_half_the_queue_finds_the_memory_of_the_one_before_and_no_more_is_kept() {
+        let queue_bytes = 1024 * 1024;
+        let spares = Spares::new(queue_bytes);
+        let used = || {
+            let mut used = Recorded::sample("used", Lanes::NONE);
+            used.fields.str(Head::declared(0), &"x".repeat(3000));
+            used
+        };
+        let weight = used().weight();
+        for _ in 0..queue_bytes / weight {
+            spares.take_back(used());
+        }
+        let lent: Vec<_> = std::iter::from_fn(|| spares.lend()).collect();
+        assert_eq!(lent.len(), queue_bytes / 2 / weight);
+        assert!(lent.iter().all(|blank| blank.fields.capacity() >= 3000));
+    }
+}
