@@ -240,6 +240,32 @@ SPAN 'handle'  trace=inner  user=u-2  session=s-2  tags=["first"]  root, no pare
 }
 
 #[test]
+fn what_an_event_says_of_itself_is_not_said_by_the_span_around_it_that_is_not_shown() {
+    let langfuse = Receiver::langfuse();
+    let (layer, llm) = tracing_llm::builder()
+        .langfuse(project(&langfuse))
+        .build()
+        .unwrap();
+    let subscriber = Dispatch::new(tracing_subscriber::registry().with(layer));
+    dispatcher::with_default(&subscriber, || {
+        let root = info_span!("root");
+        drop(info_span!(parent: &root, "both", user.id = "u", session.id = "s"));
+        let request = info_span!(parent: &root, "request", http.route = "/", user.id = "u");
+        request.in_scope(|| {
+            info!(session.id = "s", "it is known");
+            drop(info_span!("below"));
+        });
+    });
+    llm.flush_blocking(Duration::from_secs(20));
+    let rows = rows::of_requests(&langfuse.requests());
+    let below = rows.iter().find(|row| row.name == "below").unwrap();
+    assert_eq!(
+        (below.user.as_deref(), below.session.as_deref()),
+        (Some("u"), None)
+    );
+}
+
+#[test]
 fn of_what_nobody_is_shown_only_what_it_says_of_the_trace_is_formatted() {
     struct Counted<'a>(&'a str, &'a Cell<u32>);
     impl fmt::Debug for Counted<'_> {

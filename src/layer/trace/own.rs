@@ -39,7 +39,7 @@ impl Own {
         set(&mut self.attributes);
     }
 
-    /// Whether it comes of exactly the words that stand in these entries.
+    /// Whether it comes of exactly the words that stand in these entries, but for those of events.
     fn is_of(&self, fields: &Fields) -> bool {
         let mut words = 0;
         let mut says = |entry: &Entry| {
@@ -50,7 +50,7 @@ impl Own {
             let word = self.attributes.word(head.role);
             trusted == Some(head.trust) && word.is_some_and(|word| value == ValueRef::Text(word))
         };
-        let mut entries = fields.entries().iter();
+        let mut entries = fields.entries().iter().filter(|entry| entry.head.owner == 0);
         let all = entries.all(|entry| !entry.head.role.is_trace() || says(entry));
         all && words == self.trusted.iter().flatten().count() && self.attributes.has_only_words()
     }
