@@ -89,7 +89,7 @@ struct At {
 
 impl At {
     fn of(dispatch: &Dispatch, span: &span::Id) -> Option<Self> {
-        live::at(dispatch, span, |open| Self {
+        live::ask(dispatch, span, |open| Self {
             dispatch: dispatch.clone(),
             span: span.clone(),
             id: open.id(),
@@ -104,8 +104,8 @@ impl At {
 
     /// Asks the observation, unless it has ended.
     fn ask<T>(&self, ask: impl FnOnce(&OpenObservation) -> T) -> Option<T> {
-        let ask = |open: &mut OpenObservation| (open.id() == self.id).then(|| ask(open));
-        live::at(&self.dispatch, &self.span, ask).flatten()
+        let ask = |open: &OpenObservation| (open.id() == self.id).then(|| ask(open));
+        live::ask(&self.dispatch, &self.span, ask).flatten()
     }
 
     /// Gives a score to the pipeline, with nothing locked.

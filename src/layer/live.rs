@@ -30,6 +30,22 @@ pub(crate) fn at<R>(
     Live::of_mut(&mut extensions).map(act)
 }
 
+/// Asks the observation of a span of any subscriber. Whoever reads the span's extensions may: a formatter of log lines does, and
+/// would wait for itself otherwise.
+pub(crate) fn ask<R>(
+    dispatch: &Dispatch,
+    span: &span::Id,
+    ask: impl FnOnce(&OpenObservation) -> R,
+) -> Option<R> {
+    let core = dispatch.downcast_ref::<LlmLayer>().and_then(LlmLayer::core);
+    if let Some(Found::Here(open)) = core.map(|core| core.ground.roll.find(span)) {
+        return open.as_ref().map(ask);
+    }
+    let span = dispatch.downcast_ref::<Registry>()?.span(span)?;
+    let extensions = span.extensions();
+    extensions.get::<Live>()?.0.as_ref().map(ask)
+}
+
 impl Live {
     /// An error, and all is as it was, where another layer's observation has that place.
     pub(crate) fn put(extensions: &mut ExtensionsMut<'_>, open: OpenObservation) -> Result<(), ()> {

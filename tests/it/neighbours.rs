@@ -48,7 +48,9 @@
 use std::fmt;
 use std::io;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
+use std::thread;
+use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 use tracing::field::Empty;
@@ -340,6 +342,32 @@ span outer  ERROR  status="said"
   span child
 "#,
     );
+}
+
+/// Asks whose trace it is while it reads what is kept of a span, as a formatter of log lines does.
+struct Reads(mpsc::Sender<bool>);
+
+impl<S: Subscriber + for<'lookup> LookupSpan<'lookup>> Layer<S> for Reads {
+    fn on_enter(&self, id: &span::Id, context: Context<'_, S>) {
+        let span = context.span(id).unwrap();
+        let _held = span.extensions();
+        let is_known = current().trace_id().is_some();
+        self.0.send(is_known).unwrap();
+    }
+}
+
+#[test]
+fn who_reads_the_extensions_of_a_span_may_ask_for_its_trace_meanwhile() {
+    let (sender, receiver) = mpsc::channel();
+    // Should they wait for each other, it is for ever.
+    thread::spawn(move || {
+        let subscriber = registry().with(Reads(sender)).with(Capture::new().layer());
+        tracing::subscriber::with_default(subscriber, || {
+            info_span!("recorded").in_scope(|| debug_span!("not recorded").in_scope(|| ()));
+        });
+    });
+    let answers = [(); 2].map(|()| receiver.recv_timeout(Duration::from_secs(20)));
+    assert_eq!(answers, [Ok(true), Ok(true)]);
 }
 
 #[test]
