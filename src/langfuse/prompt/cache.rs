@@ -192,10 +192,11 @@ impl Cache {
             refresh: Refresh::Idle,
         };
         let mut known = self.lock();
+        // The server answers again, whether or not the answer is kept.
+        known.failures.remove(&key);
         if known.age != asked {
             return;
         }
-        known.failures.remove(&key);
         let entries = &mut known.entries;
         if entries.len() >= Self::MOST && !entries.contains_key(&key) {
             let oldest = entries.iter().min_by_key(|(_, entry)| entry.fetched);

@@ -262,6 +262,25 @@ fn a_server_that_does_not_answer_is_waited_for_once_where_there_is_a_fallback() 
 }
 
 #[test]
+fn a_server_that_answers_again_fails_no_more_whatever_was_forgotten_meanwhile() {
+    let held = Held::new(|_| version(1));
+    let keys = Langfuse::builder(Receiver::PUBLIC_KEY, Receiver::SECRET_KEY).base_url(held.server.url());
+    let langfuse = keys.timeout(HANG).clock(ManualClock::new()).build().unwrap();
+    let call = || langfuse.prompt("qa").fallback("Hi");
+    let short = Duration::from_millis(100);
+    assert!(call().timeout(short).fetch_blocking().unwrap().is_fallback());
+    assert!(call().fetch_blocking().unwrap().is_fallback());
+    held.server.wait_for_requests(2, HANG);
+    langfuse.forget_prompt("another");
+    held.open();
+    let end = Instant::now() + Duration::from_secs(10);
+    while call().fetch_blocking().unwrap().is_fallback() {
+        assert!(Instant::now() < end);
+        thread::yield_now();
+    }
+}
+
+#[test]
 fn a_server_that_fails_has_rest_and_is_asked_again_after_it() {
     // A call does not try again: the wait would be longer than it has.
     let server = Receiver::new(|_| Answer::status(503).header("retry-after", "3600"));
