@@ -129,7 +129,8 @@ impl Langfuse {
         Some(why.again())
     }
 
-    fn too_late(&self, key: &Key, budget: Budget) -> Error {
+    /// Who wanted this has no time left.
+    pub(super) fn too_late(&self, key: &Key, budget: Budget) -> Error {
         let (verb, host) = (verb(key), self.base().host());
         let what = format!("cannot {verb}: no answer from {host} within {:?}", budget.whole());
         Error::new(Kind::Timeout, what)

@@ -209,6 +209,10 @@ impl Langfuse {
         let budget = Budget::new(self.timeout());
         let mut first = Ok(());
         for some in keys.chunks(PREFETCHED_AT_ONCE) {
+            // What was never asked for has not failed: nothing of it is remembered.
+            if let (true, Some(key)) = (budget.left().is_zero(), some.first()) {
+                return first.and_then(|()| Err(self.too_late(key, budget)));
+            }
             // All of them are under way when the first is waited for.
             let ask = |key| (key, self.ask(key, Duration::ZERO, budget));
             let asked: Vec<_> = some.iter().map(ask).collect();

@@ -230,6 +230,26 @@ fn prompts_are_prefetched_beside_each_other_in_the_time_of_one_call() {
 }
 
 #[test]
+fn what_a_prefetch_had_no_time_to_ask_for_has_not_failed() {
+    let asked = AtomicUsize::new(0);
+    let server = Receiver::new(move |_| match asked.fetch_add(1, Ordering::SeqCst) {
+        0..8 => Answer::Hang,
+        _ => version(1),
+    });
+    let keys = Langfuse::builder(Receiver::PUBLIC_KEY, Receiver::SECRET_KEY).base_url(server.url());
+    let langfuse = keys.timeout(Duration::from_millis(500)).build().unwrap();
+    let names = (0..9).map(|number| format!("qa-{number}"));
+    let error = langfuse.prefetch_prompts_blocking(names).unwrap_err();
+    assert!(error.is_timeout(), "{error}");
+    let last = langfuse
+        .prompt("qa-8")
+        .timeout(HANG)
+        .fallback("Hi")
+        .fetch_blocking();
+    assert_eq!(last.unwrap().source(), PromptSource::Server);
+}
+
+#[test]
 fn a_server_that_does_not_answer_is_waited_for_once_where_there_is_a_fallback() {
     let held = Held::new(|_| version(1));
     let clock = ManualClock::new();
