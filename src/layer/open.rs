@@ -1,4 +1,4 @@
-//! An observation that has not ended: it lives in its span's extensions until the span closes.
+//! An observation that has not ended: it stands in its layer's roll, or in its span's extensions, until the span closes.
 
 mod brood;
 mod saying;
