@@ -76,8 +76,9 @@ pub struct MeanScore {
 }
 
 impl PromptComparison {
-    /// Of so many calls, the newest, the traces are asked for their scores: some 20 requests. Each version has its share, and what it
-    /// does not need goes to the others, so that one which is rarely called is not crowded out.
+    /// Of so many calls, the newest, the traces are asked for their scores: some 20 requests, after one for the calls of each
+    /// version. Each version has its share, and what it does not need goes to the others, so that one which is rarely called is
+    /// not crowded out.
     pub const MOST_CALLS: usize = 1000;
 }
 
