@@ -41,4 +41,4 @@ pub(crate) use upload::{Blob, Shelf, Spot, Stage, Upload};
 pub(crate) use usage::CostOrigin;
 pub use usage::{Cost, Usage};
 pub use value::Value;
-pub(crate) use value::{ValueRef, write_name, write_object};
+pub(crate) use value::{ValueRef, write_members, write_name, write_object};

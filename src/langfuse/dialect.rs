@@ -16,7 +16,8 @@ use super::parameters::Parameters;
 use super::placed::{METADATA, Metadata, Placed, metadata_key};
 use crate::dialect::{Attributes, Dialect, Key, Pages, Span};
 use crate::model::{
-    Content, CostOrigin, Kind, Lane, Level, Observation, Resource, ValueRef, write_arguments, write_object,
+    Content, CostOrigin, Kind, Lane, Level, Observation, Resource, ValueRef, write_arguments, write_members,
+    write_object,
 };
 
 /// OTLP as Langfuse reads it.
@@ -209,18 +210,11 @@ impl<A: Attributes> Row<'_, A> {
         if single.is_empty() {
             return;
         }
+        let values = single
+            .iter()
+            .filter_map(|(index, key)| Some((key, observation.field_value(*index)?)));
         self.0.text_with(PARAMETERS, |out| {
-            out.push(b'{');
-            for (at, (index, key)) in single.iter().enumerate() {
-                if at > 0 {
-                    out.push(b',');
-                }
-                out.extend_from_slice(key);
-                if let Some(value) = observation.field_value(*index) {
-                    value.write_json(out);
-                }
-            }
-            out.push(b'}');
+            write_members(values, |key, out| out.extend_from_slice(key), out);
         });
     }
 

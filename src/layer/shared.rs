@@ -113,11 +113,7 @@ impl Core {
     where
         S: LookupSpan<'a> + 'a,
     {
-        match self.ground.roll.find(id) {
-            Found::Here(mut open) => open.as_mut().map(act),
-            Found::Elsewhere => self.in_extensions(&span()?, act),
-            Found::Nowhere => None,
-        }
+        self.found(id, act, |act| self.in_extensions(&span()?, act))
     }
 
     /// The span's observation, if it is one of this layer's.
@@ -130,9 +126,18 @@ impl Core {
     where
         S: LookupSpan<'a>,
     {
-        match self.ground.roll.find(&span.id()) {
+        self.found(&span.id(), act, |act| self.in_extensions(span, act))
+    }
+
+    /// The observation in the roll, or what `elsewhere` makes of one that may stand elsewhere.
+    #[inline]
+    fn found<A, R>(&self, id: &Id, act: A, elsewhere: impl FnOnce(A) -> Option<R>) -> Option<R>
+    where
+        A: FnOnce(&mut OpenObservation) -> R,
+    {
+        match self.ground.roll.find(id) {
             Found::Here(mut open) => open.as_mut().map(act),
-            Found::Elsewhere => self.in_extensions(span, act),
+            Found::Elsewhere => elsewhere(act),
             Found::Nowhere => None,
         }
     }

@@ -124,12 +124,21 @@ pub(crate) fn write_object<'a>(
     members: impl IntoIterator<Item = (&'a str, ValueRef<'a>)>,
     out: &mut Vec<u8>,
 ) {
+    write_members(members, write_name, out);
+}
+
+/// The same, of members whose names `name` writes, each with its colon.
+pub(crate) fn write_members<'a, N>(
+    members: impl IntoIterator<Item = (N, ValueRef<'a>)>,
+    name: impl Fn(N, &mut Vec<u8>),
+    out: &mut Vec<u8>,
+) {
     out.push(b'{');
-    for (at, (name, value)) in members.into_iter().enumerate() {
+    for (at, (named, value)) in members.into_iter().enumerate() {
         if at > 0 {
             out.push(b',');
         }
-        write_name(name, out);
+        name(named, out);
         value.write_json(out);
     }
     out.push(b'}');
