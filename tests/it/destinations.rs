@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tracing::field::Empty;
 use tracing::{Dispatch, debug_span, dispatcher, info, info_span, warn_span};
-use tracing_llm::{Langfuse, LangfuseBuilder, Otlp, SpanExt};
+use tracing_llm::{Guard, Langfuse, LangfuseBuilder, Otlp, SpanExt};
 use tracing_subscriber::layer::SubscriberExt;
 
 use crate::support::receiver::Receiver;
@@ -165,14 +165,19 @@ fn a_filtered_collector_gets_events_in_their_spans_and_no_observation_made_of_on
     assert_eq!(otlp.spans()[0].events[0].name, "sold");
 }
 
+/// A pipeline to one project, which is shown the spans of the shop.
+fn shop_only(langfuse: &Receiver) -> (Dispatch, Guard) {
+    let (layer, llm) = tracing_llm::builder()
+        .langfuse(project(langfuse).filter("shop=info"))
+        .build()
+        .unwrap();
+    (Dispatch::new(tracing_subscriber::registry().with(layer)), llm)
+}
+
 #[test]
 fn what_no_project_is_shown_names_no_trace_and_hides_no_user() {
     let langfuse = Receiver::langfuse();
-    let (layer, llm) = tracing_llm::builder()
-        .langfuse(project(&langfuse).filter("shop=info"))
-        .build()
-        .unwrap();
-    let subscriber = Dispatch::new(tracing_subscriber::registry().with(layer));
+    let (subscriber, llm) = shop_only(&langfuse);
     dispatcher::with_default(&subscriber, || {
         info_span!(target: "framework", "job", session_id = "s-1").in_scope(|| {
             info_span!(target: "shop", "handle", tags = "a,b").in_scope(|| {});
@@ -193,11 +198,7 @@ SPAN 'handle'  trace=handle  session=s-1  tags=["a","b"]  root, no parent
 #[test]
 fn what_is_not_shown_says_of_its_trace_what_it_said_first_and_later_whoever_asks_when() {
     let langfuse = Receiver::langfuse();
-    let (layer, llm) = tracing_llm::builder()
-        .langfuse(project(&langfuse).filter("shop=info"))
-        .build()
-        .unwrap();
-    let subscriber = Dispatch::new(tracing_subscriber::registry().with(layer));
+    let (subscriber, llm) = shop_only(&langfuse);
     dispatcher::with_default(&subscriber, || {
         let job = |name| {
             info_span!(
@@ -275,11 +276,7 @@ fn of_what_nobody_is_shown_only_what_it_says_of_the_trace_is_formatted() {
         }
     }
     let langfuse = Receiver::langfuse();
-    let (layer, llm) = tracing_llm::builder()
-        .langfuse(project(&langfuse).filter("shop=info"))
-        .build()
-        .unwrap();
-    let subscriber = Dispatch::new(tracing_subscriber::registry().with(layer));
+    let (subscriber, llm) = shop_only(&langfuse);
     let (said, unsaid) = (Cell::new(0), Cell::new(0));
     dispatcher::with_default(&subscriber, || {
         let ask = info_span!(target: "shop", "ask", model = "m", prompt = "p");

@@ -131,13 +131,18 @@ fn a_question_for_which_nobody_waits_is_given_up() {
     assert_eq!(other.version(), 2);
 }
 
-#[test]
-fn each_waits_as_long_as_it_wants_to() {
+/// A server that never answers the first question.
+fn hangs_once() -> Receiver {
     let asked = AtomicUsize::new(0);
-    let server = Receiver::new(move |_| match asked.fetch_add(1, Ordering::SeqCst) {
+    Receiver::new(move |_| match asked.fetch_add(1, Ordering::SeqCst) {
         0 => Answer::Hang,
         _ => version(1),
-    });
+    })
+}
+
+#[test]
+fn each_waits_as_long_as_it_wants_to() {
+    let server = hangs_once();
     let langfuse = client(&server);
     let (short, long) = (Duration::from_millis(100), HANG);
     // The one with less time does not wait for the other's end …
@@ -154,11 +159,7 @@ fn each_waits_as_long_as_it_wants_to() {
     drop(patient);
 
     // … and the one with more asks again.
-    let asked = AtomicUsize::new(0);
-    let server = Receiver::new(move |_| match asked.fetch_add(1, Ordering::SeqCst) {
-        0 => Answer::Hang,
-        _ => version(1),
-    });
+    let server = hangs_once();
     let langfuse = client(&server);
     let hasty = begun(langfuse.prompt("qa").timeout(short));
     let prompt = langfuse.prompt("qa").timeout(long).fetch_blocking().unwrap();
@@ -185,11 +186,7 @@ fn what_was_asked_before_a_change_is_not_kept_after_it() {
 
 #[test]
 fn the_end_of_the_pipeline_does_not_end_the_question() {
-    let asked = AtomicUsize::new(0);
-    let server = Receiver::new(move |_| match asked.fetch_add(1, Ordering::SeqCst) {
-        0 => Answer::Hang,
-        _ => version(1),
-    });
+    let server = hangs_once();
     let keys = Langfuse::builder(Receiver::PUBLIC_KEY, Receiver::SECRET_KEY);
     let (_layer, llm) = tracing_llm::builder()
         .langfuse(keys.base_url(server.url()))
